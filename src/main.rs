@@ -1,0 +1,2 @@
+//! Parses the arguments and hands over.
+fn main() {}
