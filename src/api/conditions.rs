@@ -76,35 +76,22 @@ impl ConditionState {
     ///
     /// `lastTransitionTime` moves only when the status changes: waiters and alerts measure from it.
     #[must_use]
-    pub fn written_at(
-        &self,
-        now: Timestamp,
-        generation: Option<i64>,
-        previous: &[Condition],
-    ) -> Condition {
-        let status = self.status.as_str();
-        let last_transition_time = previous
-            .iter()
-            .find(|c| c.type_ == self.type_ && c.status == status)
-            .map_or_else(|| whole_seconds(now), |c| c.last_transition_time.clone());
+    pub fn written_at(&self, now: Timestamp, generation: Option<i64>, previous: &[Condition]) -> Condition {
+        let same = previous.iter().find(|c| c.type_ == self.type_ && c.status == self.status.as_str());
+        self.with_time(same.map_or(now, |c| c.last_transition_time.0), generation)
+    }
+
+    /// The condition, with the time of its last transition.
+    #[must_use]
+    pub fn with_time(&self, since: Timestamp, generation: Option<i64>) -> Condition {
         Condition {
             type_: self.type_.to_owned(),
-            status: status.to_owned(),
+            status: self.status.as_str().to_owned(),
             reason: self.reason.clone(),
             message: truncated(&self.message, MAX_MESSAGE).to_owned(),
             observed_generation: generation,
-            last_transition_time,
+            last_transition_time: whole_seconds(since),
         }
-    }
-
-    /// Whether `written` already says this, whatever its time.
-    #[must_use]
-    pub fn is_said_by(&self, written: &Condition, generation: Option<i64>) -> bool {
-        written.type_ == self.type_
-            && written.status == self.status.as_str()
-            && written.reason == self.reason
-            && written.message == self.message
-            && written.observed_generation == generation
     }
 }
 

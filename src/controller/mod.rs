@@ -1,1 +1,24 @@
-//! (module controller)
+//! Keeps the mirrors of every source as they should be.
+//!
+//! A pass of a source is `fetch → desired → plan → apply → report`. The heart of the loop is
+//! [`Machine`], plain data that takes what happened and says what to do next; [`run`] feeds it from
+//! the watches, the cloud and the API server, and performs what it says.
+
+mod fetch;
+mod key;
+mod log;
+mod machine;
+mod pace;
+mod report;
+mod run;
+mod source;
+mod source_state;
+mod watch;
+mod writes;
+
+pub use fetch::Listing;
+pub use key::Key;
+pub use machine::{Action, Input, Limits, Machine, Notice, Now};
+pub use report::{PassFailure, PassResult, Report, fresh_until, status_after};
+pub use run::{Options, run};
+pub use source::{Settings, Source};

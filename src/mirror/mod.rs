@@ -1,1 +1,19 @@
-//! (module mirror)
+//! The core: what a mirror should be, what it is, and which write makes it so.
+//!
+//! Everything but [`apply`] is pure. Nothing here knows of HTTP to the cloud: a pool comes in as
+//! the JSON of one item of a listing.
+
+pub mod apply;
+mod conform;
+mod counts;
+mod desired;
+mod fingerprint;
+mod metadata;
+mod observed;
+mod plan;
+
+pub use conform::PoolShape;
+pub use desired::{Desired, Readiness, Skip, SkipReason, desired, text_fingerprint};
+pub use fingerprint::{Fingerprint, fingerprint};
+pub use observed::{Controller, Observed, ObservedConditions};
+pub use plan::{Converged, Owner, Step, plan};

@@ -1,1 +1,22 @@
-//! (module modelarts)
+//! The cloud: a client that can only read, and what its answers mean.
+//!
+//! Nothing here knows of Kubernetes. A listing leaves this module whole or not at all.
+
+mod client;
+mod credentials;
+mod endpoint;
+mod error;
+mod http;
+mod listing;
+mod page;
+mod pool;
+pub mod redact;
+pub mod signature;
+
+pub use client::Client;
+pub use credentials::{Credentials, InvalidCredentials};
+pub use endpoint::{AllowedEndpoints, Endpoint, EndpointPattern, InvalidEndpoint, modelarts_endpoint};
+pub use error::{CloudError, Reason};
+pub use http::{HttpClient, HttpOptions, Observation, Observer};
+pub use listing::{PoolSink, Selection, StatusFilter, WorkspaceSelection, list};
+pub use pool::{InvalidItem, Pool};

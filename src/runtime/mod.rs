@@ -1,1 +1,8 @@
-//! (module runtime)
+//! What every long-running part needs: logs, metrics, probes, the client, the end.
+
+pub mod health;
+pub mod kubernetes;
+pub mod logs;
+pub mod metrics;
+pub mod server;
+pub mod shutdown;

@@ -1,0 +1,160 @@
+//! Fetches: the credentials and the listing of a pass, and the check before its first write.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::{Namespace, Secret};
+use kube::{Api, Client};
+use tokio::time::timeout;
+
+use super::key::Key;
+use super::machine::{CredentialsError, LISTING_DEADLINE, ListingError};
+use super::report::PassFailure;
+use super::source::Settings;
+use super::watch::sources;
+use crate::api::{CREDENTIALS_SECRET_TYPE, CredentialsType};
+use crate::mirror::apply::{CALL_TIMEOUT, WriteError, classify};
+use crate::mirror::{Desired, Fingerprint, PoolShape, Skip, desired, text_fingerprint};
+use crate::modelarts::{self, CloudError, Credentials, HttpClient, InvalidItem, Pool, PoolSink, Reason};
+
+/// A complete listing, as the mirrors should be. It exists only when every request succeeded.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// By pool id.
+    pub pools: HashMap<Arc<str>, Arc<Desired>>,
+    /// Pools that can't be mirrored.
+    pub skipped: Vec<Skip>,
+}
+
+/// Takes the items of a listing one at a time, so that neither the body nor the pools as they were
+/// sent are held.
+struct Collector {
+    source: Arc<str>,
+    shape: Arc<PoolShape>,
+    previous: HashMap<Fingerprint, (Arc<str>, Arc<Desired>)>,
+    listing: Listing,
+}
+
+impl PoolSink for Collector {
+    fn pool(&mut self, workspace: &str, json: &str) -> Result<(), InvalidItem> {
+        if let Some((name, desired)) = self.previous.get(&text_fingerprint(json, workspace)) {
+            let (name, desired) = (name.clone(), desired.clone());
+            self.listing.skipped.retain(|s| s.id != *name);
+            self.listing.pools.insert(name, desired);
+            return Ok(());
+        }
+        let Pool { id, json: pool } = Pool::parse(json)?;
+        // The same pool twice, e.g. moved between workspaces in mid-pass: the later answer wins.
+        self.listing.pools.remove(&*id);
+        self.listing.skipped.retain(|s| s.id != id);
+        match desired(&id, pool, json, &self.source, workspace, &self.shape) {
+            Ok(desired) => {
+                self.listing.pools.insert(id.into(), Arc::new(desired));
+            }
+            Err(skip) => self.listing.skipped.push(skip),
+        }
+        Ok(())
+    }
+}
+
+/// Lists the pools of the source `key`. `previous` is the last complete listing: what is listed in
+/// the same words again is taken from it.
+pub(super) async fn list(
+    http: HttpClient,
+    key: Key,
+    settings: Settings,
+    credentials: Arc<Credentials>,
+    previous: Vec<(Arc<str>, Arc<Desired>)>,
+    shape: Arc<PoolShape>,
+) -> Result<Listing, ListingError> {
+    let client = modelarts::Client::new(http, settings.endpoint, settings.project_id, credentials);
+    let previous = previous.into_iter().map(|(name, d)| (d.text_fingerprint, (name, d))).collect();
+    let collector = Collector { source: key.name, shape, previous, listing: Listing::default() };
+    match timeout(LISTING_DEADLINE, modelarts::list(&client, &settings.selection, collector)).await {
+        Ok(Ok(collector)) => Ok(collector.listing),
+        Ok(Err(error)) => Err(listing_error(&error)),
+        Err(_) => Err(ListingError {
+            failure: PassFailure {
+                reason: Reason::CloudUnavailable.as_str(),
+                message: format!("the listing was not complete within {} s", LISTING_DEADLINE.as_secs()),
+                stalled: false,
+                retry_after: None,
+            },
+            rejected: false,
+        }),
+    }
+}
+
+fn listing_error(error: &CloudError) -> ListingError {
+    let reason = error.reason();
+    let rejected = reason == Reason::CredentialsRejected;
+    ListingError {
+        failure: PassFailure {
+            reason: reason.as_str(),
+            message: error.to_string(),
+            stalled: rejected || reason == Reason::EndpointRefused,
+            retry_after: error.retry_after(),
+        },
+        rejected,
+    }
+}
+
+/// Reads the credentials of a source: one `get` of one Secret.
+pub(super) async fn read_credentials(
+    client: Client,
+    namespace: &str,
+    type_: CredentialsType,
+    name: &str,
+) -> Result<Credentials, CredentialsError> {
+    let api: Api<Secret> = Api::namespaced(client, namespace);
+    let secret = call(api.get(name)).await.map_err(|error| match error {
+        WriteError::NotFound(_) => CredentialsError::Secret {
+            reason: "SecretNotFound",
+            message: format!("the Secret {namespace}/{name} that spec.credentials.secretRef names does not exist; create it"),
+        },
+        error => CredentialsError::ApiServer(error),
+    })?;
+    let secret_type = secret.type_.as_deref().unwrap_or("Opaque");
+    if !["Opaque", CREDENTIALS_SECRET_TYPE].contains(&secret_type) {
+        return Err(CredentialsError::Secret {
+            reason: "SecretInvalid",
+            message: format!(
+                "the Secret {namespace}/{name} is of type {secret_type}; only Secrets of type Opaque or {CREDENTIALS_SECRET_TYPE} are read"
+            ),
+        });
+    }
+    let data = secret.data.unwrap_or_default().into_iter().map(|(key, value)| (key, value.0)).collect();
+    let parsed = match type_ {
+        CredentialsType::Token => Credentials::token(&data),
+        _ => Credentials::access_key(&data),
+    };
+    parsed.map_err(|error| CredentialsError::Secret {
+        reason: "SecretInvalid",
+        message: format!("the Secret {namespace}/{name}: {error}"),
+    })
+}
+
+/// Whether the source `key` is there with this uid, and neither it nor its namespace is being
+/// deleted.
+pub(super) async fn may_write_for(client: Client, key: &Key, uid: &str) -> Result<bool, WriteError> {
+    let source = match call(sources(&client, Some(&key.namespace)).get_metadata(&key.name)).await {
+        Err(WriteError::NotFound(_)) => return Ok(false),
+        other => other?,
+    };
+    let api: Api<Namespace> = Api::all(client);
+    let namespace = match call(api.get_metadata(&key.namespace)).await {
+        Err(WriteError::NotFound(_)) => return Ok(false),
+        other => other?,
+    };
+    Ok(source.metadata.uid.as_deref() == Some(uid)
+        && source.metadata.deletion_timestamp.is_none()
+        && namespace.metadata.deletion_timestamp.is_none())
+}
+
+/// A call to the API server that ends in time.
+pub(super) async fn call<T>(request: impl Future<Output = kube::Result<T>>) -> Result<T, WriteError> {
+    match timeout(CALL_TIMEOUT, request).await {
+        Ok(answer) => answer.map_err(|e| classify(&e)),
+        Err(_) => Err(WriteError::Unreachable(format!("no answer within {} s", CALL_TIMEOUT.as_secs()))),
+    }
+}

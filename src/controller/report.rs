@@ -1,0 +1,134 @@
+//! What the status of a source says after a pass: pure.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::api::conditions::{
+    ConditionState, ConditionStatus, POOLS_SKIPPED, READY, RECONCILING, STALLED, truncated, whole_seconds,
+};
+use crate::api::{ModelArtsPoolSourceStatus, PoolCounts, SkippedPool, SkippedPools};
+use crate::mirror::Skip;
+
+/// Pools named in `status.skipped`, at most.
+const NAMED_SKIPS: usize = 10;
+/// Bytes of a message about one skipped pool, at most.
+const MAX_SKIP_MESSAGE: usize = 512;
+
+/// Why a pass failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PassFailure {
+    /// Reason of the condition Ready, in CamelCase.
+    pub reason: &'static str,
+    /// What failed, on what, and what to do, for people.
+    pub message: String,
+    /// Whether only a person can mend it.
+    pub stalled: bool,
+    /// How long the cloud asks to wait.
+    pub retry_after: Option<Duration>,
+}
+
+/// How a pass ended, or why none is made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PassResult {
+    /// The listing was complete, and every write was accepted or its pool is skipped.
+    Succeeded {
+        /// Pools that are mirrored.
+        pools: usize,
+        /// Sums over the Dedicate ones.
+        counts: PoolCounts,
+        /// Pools that are not, by id.
+        skipped: Vec<Skip>,
+    },
+    /// It failed.
+    Failed(PassFailure),
+    /// The source is suspended.
+    Suspended,
+}
+
+/// A pass that has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// How.
+    pub result: PassResult,
+    /// When it began.
+    pub started: Timestamp,
+    /// The generation of the source that it used.
+    pub generation: i64,
+    /// The request for a refresh that it answers.
+    pub refresh: Option<String>,
+    /// The interval of the source.
+    pub interval: Duration,
+}
+
+/// The status of a source whose status is `previous`, after `report`, at `now`.
+#[must_use]
+pub fn status_after(report: &Report, previous: &ModelArtsPoolSourceStatus, now: Timestamp) -> ModelArtsPoolSourceStatus {
+    let mut next = previous.clone();
+    next.observed_generation = Some(report.generation);
+    let mut conditions = Vec::new();
+    match &report.result {
+        PassResult::Suspended => {
+            conditions.push(ConditionState::new(
+                READY,
+                ConditionStatus::False,
+                "Suspended",
+                "spec.suspend is true: the cloud is not asked, the mirrors stay as they are",
+            ));
+        }
+        PassResult::Failed(failure) => {
+            next.last_attempt_time = Some(whole_seconds(report.started));
+            conditions.push(ConditionState::new(READY, ConditionStatus::False, failure.reason, &*failure.message));
+            if failure.stalled {
+                conditions.push(ConditionState::new(STALLED, ConditionStatus::True, failure.reason, &*failure.message));
+            } else if previous.last_sync_time.is_none() {
+                conditions.push(first_pass());
+            }
+        }
+        PassResult::Succeeded { pools, counts, skipped } => {
+            next.last_attempt_time = Some(whole_seconds(report.started));
+            next.last_sync_time = Some(whole_seconds(report.started));
+            next.fresh_until = fresh_until(report.started, report.interval).map(whole_seconds);
+            next.pools = i64::try_from(*pools).ok();
+            next.counts = Some(counts.clone());
+            next.skipped = skipped_pools(skipped);
+            conditions.push(ConditionState::new(READY, ConditionStatus::True, "Synced", ""));
+            if let Some(skipped) = &next.skipped {
+                let ids: Vec<_> = skipped.pools.iter().map(|p| format!("{} ({})", p.id, p.reason)).collect();
+                let message = format!("{} pools are not mirrored: {}", skipped.count, ids.join(", "));
+                conditions.push(ConditionState::new(POOLS_SKIPPED, ConditionStatus::True, "PoolsSkipped", message));
+            }
+        }
+    }
+    if report.refresh.is_some() {
+        next.last_handled_refresh.clone_from(&report.refresh);
+    }
+    let written = previous.conditions.as_deref().unwrap_or_default();
+    next.conditions =
+        Some(conditions.iter().map(|c| c.written_at(now, Some(report.generation), written)).collect());
+    next
+}
+
+/// Until when what a pass begun at `started` has seen may be called fresh: an interval, and twice as
+/// long again for passes that fail, of at least 30 s and at most 30 min.
+#[must_use]
+pub fn fresh_until(started: Timestamp, interval: Duration) -> Option<Timestamp> {
+    let slack = (2 * interval).clamp(Duration::from_secs(30), Duration::from_secs(1_800));
+    started.checked_add(SignedDuration::try_from(interval + slack).ok()?).ok()
+}
+
+fn first_pass() -> ConditionState {
+    ConditionState::new(RECONCILING, ConditionStatus::True, "FirstPass", "no pass has succeeded yet")
+}
+
+fn skipped_pools(skipped: &[Skip]) -> Option<SkippedPools> {
+    let mut sorted: Vec<&Skip> = skipped.iter().collect();
+    sorted.sort_by(|a, b| a.id.cmp(&b.id));
+    let pools = sorted.into_iter().take(NAMED_SKIPS).map(|skip| SkippedPool {
+        id: skip.id.clone(),
+        reason: skip.reason.as_str().to_owned(),
+        message: truncated(&skip.message, MAX_SKIP_MESSAGE).to_owned(),
+    });
+    (!skipped.is_empty())
+        .then(|| SkippedPools { count: i64::try_from(skipped.len()).unwrap_or(i64::MAX), pools: pools.collect() })
+}

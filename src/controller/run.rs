@@ -1,0 +1,315 @@
+//! Feeds the machine and performs what it says. The only place of the controller with IO.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::future::BoxFuture;
+use futures::stream::{FuturesUnordered, SelectAll, StreamExt};
+use futures::{FutureExt, Stream};
+use jiff::Timestamp;
+use kube::Client;
+use kube::api::{Patch, PatchParams};
+use serde_json::json;
+
+use super::fetch::{call, list, may_write_for, read_credentials};
+use super::key::Key;
+use super::machine::{Action, Input, Limits, Machine, Notice, Now, WriteOrder, WriteTicket};
+use super::source::Source;
+use super::watch::{WatchEvent, sources, watch};
+use crate::api::{API_VERSION, CONTROLLER_NAME, ModelArtsPoolSourceStatus, SOURCE_KIND};
+use crate::mirror::apply::{Write, WriteError, mirrors, perform};
+use crate::mirror::{Observed, PoolShape};
+use crate::modelarts::HttpClient;
+use crate::runtime::health::Health;
+use crate::runtime::metrics::Metrics;
+
+/// How often the loop goes round at least, also idle: its heartbeat.
+const TICK: Duration = Duration::from_secs(5);
+/// How long a pass may be past its deadline before the loop counts as stuck.
+const STUCK: Duration = Duration::from_secs(60);
+
+/// What the controller works with.
+pub struct Options {
+    /// The API server.
+    pub client: Client,
+    /// The namespaces to watch; empty: all.
+    pub namespaces: Vec<String>,
+    /// The cloud.
+    pub http: HttpClient,
+    /// Where numbers go.
+    pub metrics: Arc<Metrics>,
+    /// Where `/livez` and `/readyz` look.
+    pub health: Arc<Health>,
+}
+
+/// What is watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Watched {
+    Sources,
+    Mirrors,
+}
+
+impl Watched {
+    const fn plural(self) -> &'static str {
+        match self {
+            Self::Sources => "modelartspoolsources",
+            Self::Mirrors => "modelartspools",
+        }
+    }
+}
+
+/// One watch: what, and in which namespace.
+type WatchId = (Watched, Option<Arc<str>>);
+
+struct Driver {
+    options: Options,
+    shape: Arc<PoolShape>,
+    machine: Machine,
+    /// Calls to the API server: awaited at the end.
+    calls: FuturesUnordered<BoxFuture<'static, Input>>,
+    /// Requests to the cloud: dropped at the end.
+    listings: FuturesUnordered<BoxFuture<'static, Input>>,
+    /// Watches that have not shown everything, with what is wrong.
+    unsynced: BTreeMap<WatchId, String>,
+    /// Sources seen since the relist of their watch began.
+    relisted: BTreeMap<Option<Arc<str>>, BTreeSet<Key>>,
+}
+
+/// Keeps the mirrors of every source until `shutdown` is ready, then ends what is being written.
+pub async fn run(options: Options, shutdown: impl Future<Output = ()>) {
+    let mut events = watches(&options);
+    let ids = watch_ids(&options.namespaces);
+    let mut driver = Driver {
+        shape: Arc::new(PoolShape::of_the_crd()),
+        machine: Machine::new(Limits::default(), fastrand::u64(..)),
+        calls: FuturesUnordered::new(),
+        listings: FuturesUnordered::new(),
+        unsynced: ids.map(|id| (id, "not listed yet".to_owned())).collect(),
+        relisted: BTreeMap::new(),
+        options,
+    };
+    driver.tell_health();
+    tokio::pin!(shutdown);
+    loop {
+        driver.perform_actions();
+        driver.tell_notices();
+        let now = Instant::now();
+        driver.options.health.tick(now, driver.machine.stuck(now, STUCK).map(ToString::to_string));
+        let wakeup = driver.machine.next_wakeup(time()).unwrap_or(now + TICK).min(now + TICK);
+        tokio::select! {
+            biased;
+            () = &mut shutdown => break,
+            Some(input) = driver.calls.next(), if !driver.calls.is_empty() => driver.machine.handle(input, time()),
+            Some((id, event)) = events.next() => driver.watched(&id, event),
+            Some(input) = driver.listings.next(), if !driver.listings.is_empty() => driver.machine.handle(input, time()),
+            () = tokio::time::sleep_until(wakeup.into()) => {}
+        }
+    }
+    tracing::info!(calls = driver.calls.len(), "stopping: waiting for the writes under way");
+    while driver.calls.next().await.is_some() {}
+}
+
+fn time() -> Now {
+    Now { instant: Instant::now(), wall: Timestamp::now() }
+}
+
+fn watch_ids(namespaces: &[String]) -> impl Iterator<Item = WatchId> {
+    let scopes: Vec<Option<Arc<str>>> = if namespaces.is_empty() {
+        vec![None]
+    } else {
+        namespaces.iter().map(|n| Some(n.as_str().into())).collect()
+    };
+    scopes.into_iter().flat_map(|scope| [(Watched::Sources, scope.clone()), (Watched::Mirrors, scope)])
+}
+
+fn watches(options: &Options) -> SelectAll<impl Stream<Item = (WatchId, WatchEvent)> + use<>> {
+    let streams = watch_ids(&options.namespaces).map(|id| {
+        let api = match id.0 {
+            Watched::Sources => sources(&options.client, id.1.as_deref()),
+            Watched::Mirrors => mirrors(&options.client, id.1.as_deref()),
+        };
+        watch(api).map(move |event| (id.clone(), event)).boxed()
+    });
+    streams.collect()
+}
+
+impl Driver {
+    fn perform_actions(&mut self) {
+        while let Some(action) = self.machine.next_action(time()) {
+            let client = self.options.client.clone();
+            match action {
+                Action::ReadCredentials { key, pass, type_, secret } => self.calls.push(
+                    async move {
+                        let result = read_credentials(client, &key.namespace, type_, &secret).await;
+                        Input::CredentialsRead(key, pass, result)
+                    }
+                    .boxed(),
+                ),
+                Action::List { key, pass, settings, credentials, previous } => {
+                    let listing = list(
+                        self.options.http.clone(),
+                        key.clone(),
+                        *settings,
+                        credentials,
+                        previous,
+                        self.shape.clone(),
+                    );
+                    self.listings.push(listing.map(move |result| Input::Listed(key, pass, result)).boxed());
+                }
+                Action::Check { key, uid } => self.calls.push(
+                    async move {
+                        let result = may_write_for(client, &key, &uid).await;
+                        Input::Checked(key, uid, result)
+                    }
+                    .boxed(),
+                ),
+                Action::Write(ticket, order) => {
+                    let metrics = self.options.metrics.clone();
+                    self.calls.push(write_mirror(client, metrics, ticket, order).boxed());
+                }
+                Action::Report { key, uid, resource_version, status } => self.calls.push(
+                    async move {
+                        let result = write_status(&client, &key, &uid, resource_version, &status).await;
+                        Input::Reported(key, uid, result)
+                    }
+                    .boxed(),
+                ),
+            }
+        }
+    }
+
+    fn tell_notices(&mut self) {
+        for notice in self.machine.take_notices() {
+            self.options.metrics.note(&notice);
+            if let Notice::PassEnded { source, .. } = &notice {
+                self.options.metrics.show_source(&self.machine, source);
+            }
+            super::log::log(&notice);
+        }
+    }
+
+    fn watched(&mut self, id: &WatchId, event: WatchEvent) {
+        let now = time();
+        let (watched, scope) = id;
+        match (watched, event) {
+            (_, WatchEvent::Failed(error)) => {
+                if self.unsynced.insert(id.clone(), error.clone()).is_none() {
+                    tracing::warn!(resource = watched.plural(), namespace = scope.as_deref(), error, "a watch failed; trying again");
+                }
+                self.tell_health();
+            }
+            (Watched::Sources, WatchEvent::Relisting) => {
+                self.relisted.insert(scope.clone(), BTreeSet::new());
+            }
+            (Watched::Sources, WatchEvent::Seen(object)) => {
+                let name = object.metadata.name.clone();
+                let Some(source) = Source::of(*object) else {
+                    tracing::error!(?name, "a ModelArtsPoolSource has no uid or resourceVersion; it is ignored");
+                    return;
+                };
+                if let Some(seen) = self.relisted.get_mut(scope) {
+                    seen.insert(source.key.clone());
+                }
+                self.machine.handle(Input::SourceSeen(Box::new(source)), now);
+            }
+            (Watched::Sources, WatchEvent::Gone(object)) => {
+                if let Some(key) = key_of(&object) {
+                    self.machine.handle(Input::SourceGone(key), now);
+                }
+            }
+            (Watched::Sources, WatchEvent::Relisted) => {
+                let seen = self.relisted.remove(scope).unwrap_or_default();
+                let within = |key: &Key| scope.as_ref().is_none_or(|s| *s == key.namespace);
+                let known = self.machine.sources().map(|s| s.key.clone());
+                for key in known.filter(|k| within(k) && !seen.contains(k)).collect::<Vec<_>>() {
+                    self.machine.handle(Input::SourceGone(key), now);
+                }
+                self.synced(id);
+            }
+            (Watched::Mirrors, WatchEvent::Relisting) => {
+                self.machine.handle(Input::MirrorsRelisting(scope.clone()), now);
+            }
+            (Watched::Mirrors, WatchEvent::Seen(object)) => {
+                if let (Some(key), Some(observed)) = (key_of(&object), Observed::of(*object)) {
+                    self.machine.handle(Input::MirrorSeen(key, Box::new(observed)), now);
+                }
+            }
+            (Watched::Mirrors, WatchEvent::Gone(object)) => {
+                let version = object.metadata.resource_version.as_deref().and_then(|v| v.parse().ok());
+                if let Some(key) = key_of(&object) {
+                    self.machine.handle(Input::MirrorGone(key, version.unwrap_or(u64::MAX)), now);
+                }
+            }
+            (Watched::Mirrors, WatchEvent::Relisted) => {
+                self.machine.handle(Input::MirrorsRelisted(scope.clone()), now);
+                self.synced(id);
+            }
+        }
+    }
+
+    fn synced(&mut self, id: &WatchId) {
+        if self.unsynced.remove(id).is_some() {
+            let (watched, scope) = id;
+            tracing::info!(resource = watched.plural(), namespace = scope.as_deref(), "watching");
+        }
+        if self.unsynced.is_empty() {
+            self.machine.handle(Input::Synced, time());
+        }
+        self.tell_health();
+    }
+
+    fn tell_health(&self) {
+        let missing = self.unsynced.iter().map(|((watched, scope), error)| {
+            let within = scope.as_ref().map(|s| format!(" in namespace {s}")).unwrap_or_default();
+            format!("{} ({API_VERSION}){within}: {error}", watched.plural())
+        });
+        self.options.health.set_missing(missing.collect());
+    }
+}
+
+fn key_of(object: &kube::core::DynamicObject) -> Option<Key> {
+    Some(Key::new(object.metadata.namespace.as_deref()?, object.metadata.name.as_deref()?))
+}
+
+async fn write_mirror(client: Client, metrics: Arc<Metrics>, ticket: WriteTicket, order: WriteOrder) -> Input {
+    let WriteOrder { desired, owner, observed, now } = order;
+    let observed = observed.as_deref();
+    let conditions = observed.map(|observed| {
+        desired.conditions().map(|wanted| observed.conditions.next(&wanted, observed.generation, now))
+    });
+    let write = Write {
+        namespace: &ticket.mirror.namespace,
+        name: &ticket.mirror.name,
+        step: ticket.step,
+        desired: &desired,
+        owner: &owner,
+        observed,
+        conditions: conditions.as_ref().map_or(&[], |c| c),
+    };
+    let result = perform(&client, &write).await;
+    if result.is_ok() {
+        metrics.mirror_written(ticket.step);
+    }
+    tracing::debug!(pool = %ticket.mirror, source = %ticket.source, step = ?ticket.step, error = ?result.as_ref().err(), "wrote a mirror");
+    Input::Written(ticket, result.map(Box::new))
+}
+
+async fn write_status(
+    client: &Client,
+    key: &Key,
+    uid: &str,
+    resource_version: u64,
+    status: &ModelArtsPoolSourceStatus,
+) -> Result<(), WriteError> {
+    // At the version it was made from: a late write of a former leader is refused.
+    let body = json!({
+        "apiVersion": API_VERSION,
+        "kind": SOURCE_KIND,
+        "metadata": {"name": &*key.name, "uid": uid, "resourceVersion": resource_version.to_string()},
+        "status": status,
+    });
+    let api = sources(client, Some(&key.namespace));
+    let params = PatchParams::apply(CONTROLLER_NAME).force();
+    call(api.patch_status(&key.name, &params, &Patch::Apply(body))).await.map(|_| ())
+}

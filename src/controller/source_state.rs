@@ -1,0 +1,169 @@
+//! What the machine remembers of one source.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Instant;
+
+use jiff::Timestamp;
+
+use super::report::{PassFailure, Report};
+use super::source::Source;
+use crate::mirror::{Desired, Fingerprint, Owner, Skip};
+use crate::modelarts::Credentials;
+
+/// One source.
+pub(super) struct SourceState {
+    pub(super) source: Source,
+    pub(super) owner: Arc<Owner>,
+    pub(super) stage: Stage,
+    /// When the next pass begins; nothing while one runs or none is to be made.
+    pub(super) due: Option<Instant>,
+    /// The cloud asked not to be asked before.
+    pub(super) not_before: Option<Instant>,
+    pub(super) last_start: Option<Instant>,
+    pub(super) failures: u32,
+    /// The request for a refresh that the last pass begun after it has answered, also where the
+    /// status could not be written.
+    pub(super) handled_refresh: Option<String>,
+    /// The pools of the last complete listing, by id; nothing before the first.
+    pub(super) pools: Option<HashMap<Arc<str>, Claim>>,
+    /// Pools of that listing that can't be mirrored at all.
+    pub(super) unmirrorable: Vec<Skip>,
+    /// The last credentials: used on while the API server can't be asked for the Secret.
+    pub(super) credentials: Option<Arc<Credentials>>,
+    /// Checks of this source that were begun, and that succeeded: a write that could act against a
+    /// deletion waits for a check begun after its cause.
+    pub(super) checks_begun: u64,
+    pub(super) checked: u64,
+    pub(super) checking: bool,
+    /// Pools that wait for a check.
+    pub(super) unchecked: BTreeSet<Arc<str>>,
+    /// A status that is to be written.
+    pub(super) report: Option<Report>,
+    pub(super) reporting: bool,
+    pub(super) report_after: Option<Instant>,
+}
+
+/// Where a source is in its pass.
+#[derive(Debug)]
+pub(super) enum Stage {
+    Idle,
+    ReadingCredentials(Pass),
+    Listing(Pass),
+    Writing(Pass),
+}
+
+/// A pass under way.
+#[derive(Clone, Debug)]
+pub(super) struct Pass {
+    pub(super) id: u64,
+    pub(super) begun: Instant,
+    pub(super) started: Timestamp,
+    pub(super) generation: i64,
+    pub(super) refresh: Option<String>,
+    /// Fingerprint of the credentials it uses.
+    pub(super) key: Option<u64>,
+    /// When the listing was complete.
+    pub(super) listed: Option<Instant>,
+    /// Planned writes that are not settled.
+    pub(super) outstanding: usize,
+    /// The first write that was not accepted.
+    pub(super) failure: Option<PassFailure>,
+    /// Past this the loop is stuck.
+    pub(super) deadline: Instant,
+}
+
+/// A pool of the last complete listing.
+#[derive(Debug)]
+pub(super) struct Claim {
+    pub(super) desired: Arc<Desired>,
+    /// Whether it stands in a queue.
+    pub(super) queued: bool,
+    /// Whether the pass under way waits for it.
+    pub(super) in_pass: bool,
+    /// The check of the source that its next write needs.
+    pub(super) needs_check: u64,
+    /// Writes in a row that found another version than planned for.
+    pub(super) conflicts: u8,
+    /// Writes in a row that the API server failed to handle.
+    pub(super) failures: u8,
+    pub(super) skip: Option<Skip>,
+    /// The write that the API server refused, and until when it is not tried again.
+    pub(super) refused: Option<(Fingerprint, Instant)>,
+}
+
+impl SourceState {
+    pub(super) fn new(source: Source) -> Self {
+        let owner = Owner { name: (&*source.key.name).into(), uid: source.uid.clone() };
+        Self {
+            handled_refresh: source.status.last_handled_refresh.clone(),
+            source,
+            owner: Arc::new(owner),
+            stage: Stage::Idle,
+            due: None,
+            not_before: None,
+            last_start: None,
+            failures: 0,
+            pools: None,
+            unmirrorable: Vec::new(),
+            credentials: None,
+            checks_begun: 0,
+            checked: 0,
+            checking: false,
+            unchecked: BTreeSet::new(),
+            report: None,
+            reporting: false,
+            report_after: None,
+        }
+    }
+
+    pub(super) fn suspended(&self) -> bool {
+        self.source.settings.as_ref().is_ok_and(|s| s.suspend)
+    }
+
+    /// The request for a refresh that no pass has answered.
+    pub(super) fn open_refresh(&self) -> Option<&String> {
+        self.source.refresh.as_ref().filter(|r| self.handled_refresh.as_ref() != Some(*r))
+    }
+
+    pub(super) fn pass(&self) -> Option<&Pass> {
+        match &self.stage {
+            Stage::Idle => None,
+            Stage::ReadingCredentials(pass) | Stage::Listing(pass) | Stage::Writing(pass) => Some(pass),
+        }
+    }
+
+    pub(super) fn writing(&mut self) -> Option<&mut Pass> {
+        match &mut self.stage {
+            Stage::Writing(pass) => Some(pass),
+            _ => None,
+        }
+    }
+
+    pub(super) fn claim(&mut self, name: &str) -> Option<&mut Claim> {
+        self.pools.as_mut()?.get_mut(name)
+    }
+
+    /// The pass no longer waits for this pool.
+    pub(super) fn settle(&mut self, name: &str) {
+        let waited = self.claim(name).is_some_and(|c| std::mem::take(&mut c.in_pass));
+        if waited && let Some(pass) = self.writing() {
+            pass.outstanding -= 1;
+        }
+    }
+}
+
+impl Claim {
+    pub(super) fn new(desired: Arc<Desired>) -> Self {
+        Self {
+            desired,
+            queued: false,
+            in_pass: false,
+            needs_check: 0,
+            conflicts: 0,
+            failures: 0,
+            skip: None,
+            refused: None,
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Watches of sources and mirrors that recover by themselves and say what is wrong meanwhile.
+
+use std::time::Duration;
+
+use futures::stream::{BoxStream, StreamExt, unfold};
+use kube::api::{Api, DynamicObject};
+use kube::core::ApiResource;
+use kube::runtime::watcher::{self, Event, watcher};
+use kube::{Client, CustomResourceExt as _};
+
+use crate::api::ModelArtsPoolSource;
+use crate::mirror::apply::chain;
+
+/// How long one watch lasts before it is begun again, in seconds.
+pub(crate) const WATCH_SECONDS: u32 = 120;
+/// Objects of one page of a relist: few enough that a page is small beside what is kept.
+const PAGE_SIZE: u32 = 250;
+/// First and longest wait before a failed watch is tried again. Short: until the watch is back, an
+/// edit stays unseen.
+const MIN_BACKOFF: Duration = Duration::from_millis(100);
+const MAX_BACKOFF: Duration = Duration::from_secs(1);
+
+/// What a watch shows.
+#[derive(Debug)]
+pub(super) enum WatchEvent {
+    /// All objects are about to be shown anew.
+    Relisting,
+    /// An object, new or changed, or just listed.
+    Seen(Box<DynamicObject>),
+    /// An object was deleted.
+    Gone(Box<DynamicObject>),
+    /// All objects have been shown.
+    Relisted,
+    /// The watch failed; it is tried again.
+    Failed(String),
+}
+
+/// The sources of one namespace, or of all, as JSON: one that can't be read must not stop the others
+/// from being seen.
+pub(super) fn sources(client: &Client, namespace: Option<&str>) -> Api<DynamicObject> {
+    debug_assert!(ModelArtsPoolSource::crd_name().starts_with("modelartspoolsources."));
+    let resource = ApiResource::erase::<ModelArtsPoolSource>(&());
+    match namespace {
+        Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
+        None => Api::all_with(client.clone(), &resource),
+    }
+}
+
+struct State {
+    api: Api<DynamicObject>,
+    stream: BoxStream<'static, watcher::Result<Event<DynamicObject>>>,
+    backoff: Duration,
+    wait: bool,
+}
+
+/// Watches what `api` names, for ever.
+pub(super) fn watch(api: Api<DynamicObject>) -> BoxStream<'static, WatchEvent> {
+    let state = State { stream: begin(&api), api, backoff: MIN_BACKOFF, wait: false };
+    unfold(state, next).boxed()
+}
+
+fn begin(api: &Api<DynamicObject>) -> BoxStream<'static, watcher::Result<Event<DynamicObject>>> {
+    // Any version is good enough for a list: the watch brings what is newer.
+    let config = watcher::Config::default().any_semantic().page_size(PAGE_SIZE).timeout(WATCH_SECONDS);
+    watcher(api.clone(), config).boxed()
+}
+
+async fn next(mut state: State) -> Option<(WatchEvent, State)> {
+    if std::mem::take(&mut state.wait) {
+        tokio::time::sleep(state.backoff).await;
+        state.backoff = (state.backoff * 2).min(MAX_BACKOFF);
+    }
+    let event = match state.stream.next().await {
+        Some(Ok(event)) => {
+            state.backoff = MIN_BACKOFF;
+            match event {
+                Event::Init => WatchEvent::Relisting,
+                Event::InitApply(object) | Event::Apply(object) => WatchEvent::Seen(Box::new(object)),
+                Event::InitDone => WatchEvent::Relisted,
+                Event::Delete(object) => WatchEvent::Gone(Box::new(object)),
+            }
+        }
+        Some(Err(error)) => {
+            // A watch that is refused at its start because its version is too old would be begun at
+            // the same version for ever; a new watcher lists first.
+            if is_expired(&error) {
+                state.stream = begin(&state.api);
+            }
+            state.wait = true;
+            WatchEvent::Failed(chain(&error))
+        }
+        None => {
+            state.stream = begin(&state.api);
+            state.wait = true;
+            WatchEvent::Failed("the watch ended".to_owned())
+        }
+    };
+    Some((event, state))
+}
+
+fn is_expired(error: &watcher::Error) -> bool {
+    match error {
+        watcher::Error::WatchError(status) => status.code == 410,
+        watcher::Error::WatchStartFailed(kube::Error::Api(status)) => status.code == 410,
+        _ => false,
+    }
+}

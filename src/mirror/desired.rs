@@ -1,0 +1,269 @@
+//! What the mirror of a pool should be: pure, from the JSON of one item of a listing.
+
+use jiff::Timestamp;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+
+use super::conform::PoolShape;
+use super::counts::{NODE_STATES, counts, flavors};
+use super::fingerprint::{Fingerprint, combined, fingerprint};
+use super::plan::Owner;
+use super::metadata::{is_dns1123_subdomain, metadata};
+use crate::api::PoolCounts;
+use crate::api::conditions::{ConditionState, ConditionStatus, LISTED, READY, SYNCED, is_valid_reason, truncated};
+
+/// Bytes of the JSON of a pool that is mirrored at most: etcd takes 1.5 MiB for an object.
+pub const MAX_POOL_BYTES: usize = 1024 * 1024;
+
+/// Fields of a mirror's status that are the controller's; the cloud's of the same names go to
+/// `status.cloud`.
+const OUR_STATUS_FIELDS: [&str; 7] =
+    ["counts", "flavors", "creationTimestamp", "otherMetadata", "cloud", "observedGeneration", "conditions"];
+
+/// What a mirror should be, compactly: the JSON to write, fingerprints to compare it by, and the
+/// little that is summed up for the source.
+#[derive(Debug)]
+pub struct Desired {
+    /// Fingerprint of the text and workspace that it was made from: the same again needs no second
+    /// look.
+    pub text_fingerprint: Fingerprint,
+    /// JSON of the labels.
+    pub labels: Box<RawValue>,
+    /// JSON of the annotations.
+    pub annotations: Box<RawValue>,
+    /// JSON of the spec.
+    pub spec: Box<RawValue>,
+    /// JSON object of the status without conditions and observedGeneration.
+    pub status: Box<RawValue>,
+    /// Fingerprint of labels and annotations.
+    pub metadata_fingerprint: Fingerprint,
+    /// Fingerprint of the spec.
+    pub spec_fingerprint: Fingerprint,
+    /// Fingerprint of the status without conditions and observedGeneration.
+    pub status_fingerprint: Fingerprint,
+    /// Whether the pool works.
+    pub readiness: Readiness,
+    /// The pool's phase, where it has one.
+    pub phase: Option<Box<str>>,
+    /// The pool's nodes by state.
+    pub counts: PoolCounts,
+    /// Whether the pool is a physical one: only those are summed up.
+    pub dedicate: bool,
+}
+
+/// Whether a pool works, as its phase says.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Readiness {
+    /// Status of the condition Ready.
+    pub status: ConditionStatus,
+    /// Its reason.
+    pub reason: Box<str>,
+    /// Its message: the cloud's own.
+    pub message: Box<str>,
+}
+
+/// A pool that can't be mirrored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skip {
+    /// The pool's id.
+    pub id: String,
+    /// Why.
+    pub reason: SkipReason,
+    /// What is wrong and what to do, for people.
+    pub message: String,
+}
+
+/// Why a pool can't be mirrored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SkipReason {
+    /// The id is no name of a Kubernetes object.
+    InvalidName,
+    /// The pool's JSON is over [`MAX_POOL_BYTES`].
+    TooLarge,
+    /// The name is held by an object that is not this source's.
+    NameConflict,
+    /// The API server refuses the mirror for good.
+    Refused,
+}
+
+impl SkipReason {
+    /// The word in the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidName => "InvalidName",
+            Self::TooLarge => "TooLarge",
+            Self::NameConflict => "NameConflict",
+            Self::Refused => "Refused",
+        }
+    }
+}
+
+impl Desired {
+    /// Fingerprint of all that an apply of metadata and spec for `owner` says.
+    #[must_use]
+    pub fn object_fingerprint(&self, owner: &Owner) -> Fingerprint {
+        combined(&(self.metadata_fingerprint, self.spec_fingerprint, owner))
+    }
+
+    /// Fingerprint of all that an apply of the status at `generation` says, but for times.
+    #[must_use]
+    pub fn whole_status_fingerprint(&self, generation: i64) -> Fingerprint {
+        combined(&(self.status_fingerprint, generation, &self.readiness))
+    }
+
+    /// The conditions of the mirror of a pool that is in the last complete listing.
+    #[must_use]
+    pub fn conditions(&self) -> [ConditionState; 3] {
+        let Readiness { status, reason, message } = &self.readiness;
+        [
+            ConditionState::new(READY, *status, &**reason, &**message),
+            ConditionState::new(SYNCED, ConditionStatus::True, "Synced", ""),
+            ConditionState::new(LISTED, ConditionStatus::True, "Listed", ""),
+        ]
+    }
+}
+
+/// The mirror of the pool `id`, that the source named `source` listed in `workspace`.
+///
+/// `pool` is one item of a listing, already without secrets; `text` is the item as it was sent.
+///
+/// # Errors
+/// [`Skip`] where the pool can't be mirrored at all.
+pub fn desired(
+    id: &str,
+    mut pool: Map<String, Value>,
+    text: &str,
+    source: &str,
+    workspace: &str,
+    shape: &PoolShape,
+) -> Result<Desired, Skip> {
+    let skip = |reason, message| {
+        // An id can be as long as a listing; its beginning is enough to find the pool by.
+        Err(Skip { id: truncated(id, 253).to_owned(), reason, message })
+    };
+    if !is_dns1123_subdomain(id) {
+        return skip(
+            SkipReason::InvalidName,
+            "the pool's id can't be the name of a Kubernetes object (lower-case letters, digits, '-' and '.', at most 253); \
+             rename the pool or ignore it"
+                .to_owned(),
+        );
+    }
+    let bytes = text.len();
+    if bytes > MAX_POOL_BYTES {
+        return skip(
+            SkipReason::TooLarge,
+            format!("the pool's JSON has {bytes} bytes, a mirror holds at most {MAX_POOL_BYTES}; look for what is so large in its labels, annotations and spec"),
+        );
+    }
+    let metadata = metadata(&pool, source, workspace);
+    let created = created(&pool);
+    let spec = shape.spec(take_object(&mut pool, "spec"));
+    let cloud_status = take_object(&mut pool, "status");
+
+    let dedicate = spec.get("type").and_then(Value::as_str) == Some("Dedicate");
+    let logical = spec.get("type").and_then(Value::as_str) == Some("Logical");
+    let mut status = cloud_part(cloud_status, logical, shape);
+    let counts = counts(&spec, status.get("resources").and_then(Value::as_object));
+    status.insert("counts".to_owned(), json!(counts));
+    if let Some(flavors) = flavors(&spec) {
+        status.insert("flavors".to_owned(), Value::String(flavors));
+    }
+    if let Some(created) = created {
+        status.insert("creationTimestamp".to_owned(), Value::String(created.to_string()));
+    }
+    if !metadata.other.is_empty() {
+        status.insert("otherMetadata".to_owned(), json!(metadata.other));
+    }
+    let readiness = readiness(&status);
+    let phase = status.get("phase").and_then(Value::as_str).map(Box::from);
+
+    let labels = json!(metadata.labels);
+    let annotations = json!(metadata.annotations);
+    let (spec, status) = (Value::Object(spec), Value::Object(status));
+    Ok(Desired {
+        text_fingerprint: text_fingerprint(text, workspace),
+        metadata_fingerprint: metadata_fingerprint(&labels, &annotations),
+        spec_fingerprint: fingerprint(&spec),
+        status_fingerprint: fingerprint(&status),
+        labels: raw(&labels),
+        annotations: raw(&annotations),
+        spec: raw(&spec),
+        status: raw(&status),
+        readiness,
+        phase,
+        counts,
+        dedicate,
+    })
+}
+
+/// Fingerprint of one item of a listing of `workspace`.
+#[must_use]
+pub fn text_fingerprint(text: &str, workspace: &str) -> Fingerprint {
+    combined(&(workspace, text))
+}
+
+/// Fingerprint of labels and annotations together.
+pub(super) fn metadata_fingerprint(labels: &Value, annotations: &Value) -> Fingerprint {
+    fingerprint(&json!({"labels": labels, "annotations": annotations}))
+}
+
+/// The cloud's status as the mirror keeps it.
+fn cloud_part(cloud: Map<String, Value>, logical: bool, shape: &PoolShape) -> Map<String, Value> {
+    let (renamed, cloud): (Map<_, _>, Map<_, _>) =
+        cloud.into_iter().partition(|(key, _)| OUR_STATUS_FIELDS.contains(&key.as_str()));
+    let mut status = shape.status(cloud);
+    if !renamed.is_empty() {
+        status.insert("cloud".to_owned(), Value::Object(renamed));
+    }
+    // A Logical pool's `{}` says nothing of nodes; a physical one's says that there are none.
+    let silent = |r: &Map<String, Value>| logical && r.is_empty();
+    match status.get_mut("resources").and_then(Value::as_object_mut) {
+        Some(resources) if silent(resources) => {
+            status.remove("resources");
+        }
+        Some(resources) => {
+            for state in NODE_STATES {
+                resources.entry(state).or_insert_with(|| json!([]));
+            }
+        }
+        None => {}
+    }
+    status
+}
+
+fn readiness(status: &Map<String, Value>) -> Readiness {
+    let phase = status.get("phase").and_then(Value::as_str).unwrap_or_default();
+    let message = status.get("message").and_then(Value::as_str).unwrap_or_default();
+    let (status, reason) = match phase {
+        "" => (ConditionStatus::Unknown, "NoPhase"),
+        "Running" => (ConditionStatus::True, phase),
+        other if is_valid_reason(other) => (ConditionStatus::False, other),
+        _ => (ConditionStatus::False, "OtherPhase"),
+    };
+    Readiness { status, reason: reason.into(), message: message.into() }
+}
+
+/// When the cloud says the pool was created, where it says a time.
+fn created(pool: &Map<String, Value>) -> Option<Timestamp> {
+    let time: Timestamp = pool.get("metadata")?.get("creationTimestamp")?.as_str()?.parse().ok()?;
+    Timestamp::from_second(time.as_second()).ok()
+}
+
+fn take_object(pool: &mut Map<String, Value>, field: &str) -> Map<String, Value> {
+    match pool.remove(field) {
+        Some(Value::Object(object)) => object,
+        _ => Map::new(),
+    }
+}
+
+fn raw(value: &Value) -> Box<RawValue> {
+    // A `Value` has string keys and no failing parts, so that writing it can't fail; an empty object
+    // would be refused by the API server, never taken for data.
+    serde_json::value::to_raw_value(value).unwrap_or_default()
+}
+
+#[cfg(test)]
+#[path = "desired_tests.rs"]
+mod tests;

@@ -1,0 +1,147 @@
+//! HTTP that can only GET.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use reqwest::header::HeaderMap;
+use reqwest::{Certificate, Response, redirect};
+
+use super::endpoint::{AllowedEndpoints, Endpoint};
+use super::error::{CloudError, Reason};
+
+/// How long a connection may take to be made.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long an answer may be silent.
+const READ_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A request that has ended, for metrics.
+#[derive(Clone, Debug)]
+pub struct Observation {
+    /// Which, e.g. `ListPools`.
+    pub operation: &'static str,
+    /// The HTTP status, or `timeout`, `connect`, `error` where there was none.
+    pub code: String,
+    /// Until the head of the answer was read.
+    pub duration: Duration,
+}
+
+/// Is told of each request.
+pub type Observer = Arc<dyn Fn(&Observation) + Send + Sync>;
+
+/// How to reach the cloud.
+#[derive(Clone)]
+pub struct HttpOptions {
+    /// PEM files whose certificates are trusted beside the system's.
+    pub ca_files: Vec<PathBuf>,
+    /// The hosts that may be asked.
+    pub allowed: AllowedEndpoints,
+    /// Is told of each request.
+    pub observer: Observer,
+    /// How long an answer may be silent; 60 s by default.
+    pub read_timeout: Duration,
+}
+
+impl Default for HttpOptions {
+    fn default() -> Self {
+        Self {
+            ca_files: Vec::new(),
+            allowed: AllowedEndpoints::default(),
+            observer: Arc::new(|_| {}),
+            read_timeout: READ_TIMEOUT,
+        }
+    }
+}
+
+/// Connections to the cloud, shared by all sources. It has no way to send anything but a GET: that
+/// the cloud is never touched does not rest on anybody's care.
+#[derive(Clone)]
+pub struct HttpClient {
+    client: reqwest::Client,
+    allowed: Arc<AllowedEndpoints>,
+    observer: Observer,
+}
+
+impl fmt::Debug for HttpClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpClient").field("allowed", &self.allowed).finish_non_exhaustive()
+    }
+}
+
+impl HttpClient {
+    /// Sets up connections. HTTPS_PROXY and NO_PROXY hold.
+    ///
+    /// # Errors
+    /// A file of certificates that can't be read, or none in it.
+    pub fn new(options: HttpOptions) -> Result<Self, String> {
+        let HttpOptions { ca_files, allowed, observer, read_timeout } = options;
+        // Already installed by another part of the program: the same provider.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut certificates = Vec::new();
+        for path in ca_files {
+            let pem = std::fs::read(&path).map_err(|e| format!("failed to read --ca-file {}: {e}", path.display()))?;
+            let parsed = Certificate::from_pem_bundle(&pem)
+                .map_err(|e| format!("failed to parse --ca-file {}: {e}; it must be PEM", path.display()))?;
+            if parsed.is_empty() {
+                return Err(format!("--ca-file {} has no certificate; it must be PEM", path.display()));
+            }
+            certificates.extend(parsed);
+        }
+        let client = reqwest::Client::builder()
+            .tls_certs_merge(certificates)
+            .user_agent(concat!("modelarts-pool-controller/", env!("CARGO_PKG_VERSION")))
+            .redirect(redirect::Policy::none())
+            .connect_timeout(CONNECT_TIMEOUT)
+            .read_timeout(read_timeout)
+            .build()
+            .map_err(|e| format!("failed to set up the HTTP client: {}", chain(&e)))?;
+        Ok(Self { client, allowed: Arc::new(allowed), observer })
+    }
+
+    /// # Errors
+    /// Where `endpoint` is none of those that may be asked. To be called before anything is signed.
+    pub(super) fn check(&self, operation: &'static str, endpoint: &Endpoint) -> Result<(), CloudError> {
+        if self.allowed.allow(endpoint) {
+            return Ok(());
+        }
+        let message = format!("the controller does not send credentials to {endpoint}");
+        Err(CloudError::new(operation, Reason::EndpointRefused, message))
+    }
+
+    /// Gets `url`, whose bytes are sent as they are.
+    pub(super) async fn get(
+        &self,
+        operation: &'static str,
+        url: reqwest::Url,
+        headers: HeaderMap,
+    ) -> Result<Response, CloudError> {
+        let begun = Instant::now();
+        let answer = self.client.get(url).headers(headers).send().await;
+        let code = match &answer {
+            Ok(response) => response.status().as_u16().to_string(),
+            Err(error) if error.is_timeout() => "timeout".to_owned(),
+            Err(error) if error.is_connect() => "connect".to_owned(),
+            Err(_) => "error".to_owned(),
+        };
+        (self.observer)(&Observation { operation, code, duration: begun.elapsed() });
+        answer.map_err(|error| unavailable(operation, &error))
+    }
+}
+
+/// The cloud can't be reached, or stopped answering.
+pub(super) fn unavailable(operation: &'static str, error: &reqwest::Error) -> CloudError {
+    let what = if error.is_timeout() { "no answer in time: " } else { "" };
+    CloudError::new(operation, Reason::CloudUnavailable, format!("{what}{}", chain(error)))
+}
+
+/// An error with its causes: reqwest's outermost message alone says little.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    super::error::readable(&text)
+}

@@ -1,0 +1,263 @@
+//! The numbers at `/metrics`. No label takes the name or id of a pool, or a message.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::controller::{Key, Machine, Notice, PassResult, fresh_until};
+use crate::mirror::Step;
+
+/// The documented phases; others count as `other`, so that the cloud can't make labels.
+const PHASES: [&str; 8] =
+    ["Creating", "Running", "Abnormal", "Deleting", "Error", "CreationFailed", "ScalingFailed", "Waiting"];
+
+type FloatGauge = Gauge<f64, AtomicU64>;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SourceLabels {
+    namespace: String,
+    source: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ResultLabels {
+    namespace: String,
+    source: String,
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StepLabels {
+    namespace: String,
+    source: String,
+    step: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PhaseLabels {
+    namespace: String,
+    source: String,
+    phase: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OperationLabels {
+    operation: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    operation: &'static str,
+    code: String,
+}
+
+/// All metrics of the controller.
+pub struct Metrics {
+    registry: Registry,
+    last_success: Family<SourceLabels, FloatGauge>,
+    last_attempt: Family<SourceLabels, FloatGauge>,
+    fresh_until: Family<SourceLabels, FloatGauge>,
+    consecutive_failures: Family<SourceLabels, Gauge>,
+    suspended: Family<SourceLabels, Gauge>,
+    syncs: Family<ResultLabels, Counter>,
+    sync_duration: Family<StepLabels, Histogram>,
+    pools: Family<PhaseLabels, Gauge>,
+    mirror_writes: Family<OperationLabels, Counter>,
+    cloud_requests: Family<RequestLabels, Counter>,
+    cloud_request_duration: Family<OperationLabels, Histogram>,
+}
+
+fn durations() -> Histogram {
+    // From a quiet listing of ten pools to a first mirror of many thousands.
+    Histogram::new([0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0])
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("modelarts");
+        let metrics = Self {
+            registry: Registry::default(),
+            last_success: Family::default(),
+            last_attempt: Family::default(),
+            fresh_until: Family::default(),
+            consecutive_failures: Family::default(),
+            suspended: Family::default(),
+            syncs: Family::default(),
+            sync_duration: Family::new_with_constructor(durations),
+            pools: Family::default(),
+            mirror_writes: Family::default(),
+            cloud_requests: Family::default(),
+            cloud_request_duration: Family::new_with_constructor(durations),
+        };
+        let mut gauge = |name: &str, help: &str, family: &Family<SourceLabels, FloatGauge>| {
+            registry.register_with_unit(name, help, Unit::Seconds, family.clone());
+        };
+        gauge("source_last_success_timestamp", "When the last successful pass of the source began; its mirrors are as old as this", &metrics.last_success);
+        gauge("source_last_attempt_timestamp", "When the last pass of the source began, whatever came of it", &metrics.last_attempt);
+        gauge("source_fresh_until_timestamp", "Until when the mirrors of the source count as fresh; alert when it is past", &metrics.fresh_until);
+        registry.register(
+            "source_consecutive_failures",
+            "Passes of the source that failed in a row; 0 after a success",
+            metrics.consecutive_failures.clone(),
+        );
+        registry.register(
+            "source_suspended",
+            "1 while spec.suspend keeps the source from asking the cloud",
+            metrics.suspended.clone(),
+        );
+        registry.register(
+            "source_syncs",
+            "Passes of the source by result: success, or the reason of the failure",
+            metrics.syncs.clone(),
+        );
+        registry.register_with_unit(
+            "source_sync_duration",
+            "How long a pass took: step list until the listing was complete, step total until all was written",
+            Unit::Seconds,
+            metrics.sync_duration.clone(),
+        );
+        registry.register("pools", "Pools of the last complete listing by phase", metrics.pools.clone());
+        registry.register(
+            "mirror_writes",
+            "Accepted writes to mirrors by operation: create, update (metadata and spec), status; none while nothing changes",
+            metrics.mirror_writes.clone(),
+        );
+        registry.register(
+            "cloud_requests",
+            "Requests to the cloud by operation and HTTP status, or what happened instead of one",
+            metrics.cloud_requests.clone(),
+        );
+        registry.register_with_unit(
+            "cloud_request_duration",
+            "How long requests to the cloud took, until the answer was read",
+            Unit::Seconds,
+            metrics.cloud_request_duration.clone(),
+        );
+        registry.register(
+            "build",
+            "The version that runs",
+            Info::new(vec![("version".to_owned(), env!("CARGO_PKG_VERSION").to_owned())]),
+        );
+        Self { registry, ..metrics }
+    }
+}
+
+impl Metrics {
+    /// The metrics in the text format of `OpenMetrics`.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string does not fail; a metric that does is left out rather than the server.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+
+    /// Counts an accepted write to a mirror.
+    pub fn mirror_written(&self, step: Step) {
+        let operation = match step {
+            Step::Create => "create",
+            Step::Apply | Step::ReplaceOwner => "update",
+            Step::ApplyStatus => "status",
+            Step::Nothing | Step::Conflict => return,
+        };
+        self.mirror_writes.get_or_create(&OperationLabels { operation }).inc();
+    }
+
+    /// Counts a request to the cloud.
+    pub fn cloud_request(&self, operation: &'static str, code: String, duration: Duration) {
+        self.cloud_requests.get_or_create(&RequestLabels { operation, code }).inc();
+        self.cloud_request_duration.get_or_create(&OperationLabels { operation }).observe(duration.as_secs_f64());
+    }
+
+    /// Takes in what the loop noticed.
+    pub fn note(&self, notice: &Notice) {
+        match notice {
+            Notice::PassEnded { source, report, listing, whole, failures } => {
+                let labels = labels(source);
+                let started = seconds(report.started);
+                self.last_attempt.get_or_create(&labels).set(started);
+                self.consecutive_failures.get_or_create(&labels).set(i64::from(*failures));
+                let result = match &report.result {
+                    PassResult::Succeeded { .. } => {
+                        self.last_success.get_or_create(&labels).set(started);
+                        let until = fresh_until(report.started, report.interval);
+                        self.fresh_until.get_or_create(&labels).set(until.map_or(started, seconds));
+                        "success"
+                    }
+                    PassResult::Failed(failure) => failure.reason,
+                    PassResult::Suspended => return,
+                };
+                let SourceLabels { namespace, source } = labels;
+                for (step, duration) in [("list", *listing), ("total", Some(*whole))] {
+                    if let Some(duration) = duration {
+                        let labels = StepLabels { namespace: namespace.clone(), source: source.clone(), step };
+                        self.sync_duration.get_or_create(&labels).observe(duration.as_secs_f64());
+                    }
+                }
+                self.syncs.get_or_create(&ResultLabels { namespace, source, result }).inc();
+            }
+            Notice::SourceGone(source) => self.forget(source),
+        }
+    }
+
+    /// Sets the gauges that show what the machine knows of a source.
+    pub fn show_source(&self, machine: &Machine, source: &Key) {
+        let labels = labels(source);
+        self.suspended.get_or_create(&labels).set(i64::from(machine.is_suspended(source)));
+        let mut by_phase: BTreeMap<&'static str, i64> = BTreeMap::new();
+        for phase in machine.phases(source) {
+            let phase = phase.map_or("none", |p| PHASES.into_iter().find(|known| *known == p).unwrap_or("other"));
+            *by_phase.entry(phase).or_default() += 1;
+        }
+        for phase in PHASES.into_iter().chain(["none", "other"]) {
+            let labels = PhaseLabels { namespace: labels.namespace.clone(), source: labels.source.clone(), phase };
+            match by_phase.get(phase) {
+                Some(count) => {
+                    self.pools.get_or_create(&labels).set(*count);
+                }
+                None => {
+                    self.pools.remove(&labels);
+                }
+            }
+        }
+    }
+
+    /// Drops the gauges of a source that is gone; its counters stay, as counters do.
+    fn forget(&self, source: &Key) {
+        let labels = labels(source);
+        for gauge in [&self.last_success, &self.last_attempt, &self.fresh_until] {
+            gauge.remove(&labels);
+        }
+        self.consecutive_failures.remove(&labels);
+        self.suspended.remove(&labels);
+        for phase in PHASES.into_iter().chain(["none", "other"]) {
+            let SourceLabels { namespace, source } = labels.clone();
+            self.pools.remove(&PhaseLabels { namespace, source, phase });
+        }
+    }
+}
+
+/// Where the cloud's client tells of its requests.
+#[must_use]
+pub fn observer(metrics: Arc<Metrics>) -> crate::modelarts::Observer {
+    Arc::new(move |o| metrics.cloud_request(o.operation, o.code.clone(), o.duration))
+}
+
+fn labels(source: &Key) -> SourceLabels {
+    SourceLabels { namespace: source.namespace.to_string(), source: source.name.to_string() }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "seconds of an epoch fit a float exactly")]
+fn seconds(time: jiff::Timestamp) -> f64 {
+    time.as_second() as f64
+}
