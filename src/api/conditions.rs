@@ -76,8 +76,15 @@ impl ConditionState {
     ///
     /// `lastTransitionTime` moves only when the status changes: waiters and alerts measure from it.
     #[must_use]
-    pub fn written_at(&self, now: Timestamp, generation: Option<i64>, previous: &[Condition]) -> Condition {
-        let same = previous.iter().find(|c| c.type_ == self.type_ && c.status == self.status.as_str());
+    pub fn written_at(
+        &self,
+        now: Timestamp,
+        generation: Option<i64>,
+        previous: &[Condition],
+    ) -> Condition {
+        let same = previous
+            .iter()
+            .find(|c| c.type_ == self.type_ && c.status == self.status.as_str());
         self.with_time(same.map_or(now, |c| c.last_transition_time.0), generation)
     }
 

@@ -9,8 +9,20 @@ pub mod crds;
 mod open;
 mod pool;
 mod pool_spec;
+#[allow(
+    unreachable_pub,
+    reason = "KubeSchema repeats each type in a private module"
+)]
 mod pool_status;
+#[allow(
+    unreachable_pub,
+    reason = "KubeSchema repeats each type in a private module"
+)]
 mod source;
+#[allow(
+    unreachable_pub,
+    reason = "KubeSchema repeats each type in a private module"
+)]
 mod source_status;
 
 pub use open::OpenObject;

@@ -15,7 +15,9 @@ use super::watch::sources;
 use crate::api::{CREDENTIALS_SECRET_TYPE, CredentialsType};
 use crate::mirror::apply::{CALL_TIMEOUT, WriteError, classify};
 use crate::mirror::{Desired, Fingerprint, PoolShape, Skip, desired, text_fingerprint};
-use crate::modelarts::{self, CloudError, Credentials, HttpClient, InvalidItem, Pool, PoolSink, Reason};
+use crate::modelarts::{
+    self, CloudError, Credentials, HttpClient, InvalidItem, Pool, PoolSink, Reason,
+};
 
 /// A complete listing, as the mirrors should be. It exists only when every request succeeded.
 #[derive(Debug, Default)]
@@ -68,15 +70,31 @@ pub(super) async fn list(
     shape: Arc<PoolShape>,
 ) -> Result<Listing, ListingError> {
     let client = modelarts::Client::new(http, settings.endpoint, settings.project_id, credentials);
-    let previous = previous.into_iter().map(|(name, d)| (d.text_fingerprint, (name, d))).collect();
-    let collector = Collector { source: key.name, shape, previous, listing: Listing::default() };
-    match timeout(LISTING_DEADLINE, modelarts::list(&client, &settings.selection, collector)).await {
+    let previous = previous
+        .into_iter()
+        .map(|(name, d)| (d.text_fingerprint, (name, d)))
+        .collect();
+    let collector = Collector {
+        source: key.name,
+        shape,
+        previous,
+        listing: Listing::default(),
+    };
+    match timeout(
+        LISTING_DEADLINE,
+        modelarts::list(&client, &settings.selection, collector),
+    )
+    .await
+    {
         Ok(Ok(collector)) => Ok(collector.listing),
         Ok(Err(error)) => Err(listing_error(&error)),
         Err(_) => Err(ListingError {
             failure: PassFailure {
                 reason: Reason::CloudUnavailable.as_str(),
-                message: format!("the listing was not complete within {} s", LISTING_DEADLINE.as_secs()),
+                message: format!(
+                    "the listing was not complete within {} s",
+                    LISTING_DEADLINE.as_secs()
+                ),
                 stalled: false,
                 retry_after: None,
             },
@@ -123,7 +141,12 @@ pub(super) async fn read_credentials(
             ),
         });
     }
-    let data = secret.data.unwrap_or_default().into_iter().map(|(key, value)| (key, value.0)).collect();
+    let data = secret
+        .data
+        .unwrap_or_default()
+        .into_iter()
+        .map(|(key, value)| (key, value.0))
+        .collect();
     let parsed = match type_ {
         CredentialsType::Token => Credentials::token(&data),
         _ => Credentials::access_key(&data),
@@ -136,7 +159,11 @@ pub(super) async fn read_credentials(
 
 /// Whether the source `key` is there with this uid, and neither it nor its namespace is being
 /// deleted.
-pub(super) async fn may_write_for(client: Client, key: &Key, uid: &str) -> Result<bool, WriteError> {
+pub(super) async fn may_write_for(
+    client: Client,
+    key: &Key,
+    uid: &str,
+) -> Result<bool, WriteError> {
     let source = match call(sources(&client, Some(&key.namespace)).get_metadata(&key.name)).await {
         Err(WriteError::NotFound(_)) => return Ok(false),
         other => other?,
@@ -152,9 +179,14 @@ pub(super) async fn may_write_for(client: Client, key: &Key, uid: &str) -> Resul
 }
 
 /// A call to the API server that ends in time.
-pub(super) async fn call<T>(request: impl Future<Output = kube::Result<T>>) -> Result<T, WriteError> {
+pub(super) async fn call<T>(
+    request: impl Future<Output = kube::Result<T>>,
+) -> Result<T, WriteError> {
     match timeout(CALL_TIMEOUT, request).await {
         Ok(answer) => answer.map_err(|e| classify(&e)),
-        Err(_) => Err(WriteError::Unreachable(format!("no answer within {} s", CALL_TIMEOUT.as_secs()))),
+        Err(_) => Err(WriteError::Unreachable(format!(
+            "no answer within {} s",
+            CALL_TIMEOUT.as_secs()
+        ))),
     }
 }

@@ -5,7 +5,14 @@ use super::report::PassResult;
 
 /// Writes `notice` to the log, where a person may want to know of it.
 pub(super) fn log(notice: &Notice) {
-    let Notice::PassEnded { source, report, listing, whole, failures } = notice else {
+    let Notice::PassEnded {
+        source,
+        report,
+        listing,
+        whole,
+        failures,
+    } = notice
+    else {
         return;
     };
     let listing_ms = listing.map(|l| u64::try_from(l.as_millis()).unwrap_or(u64::MAX));

@@ -35,7 +35,10 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { passes: 8, writes: 16 }
+        Self {
+            passes: 8,
+            writes: 16,
+        }
     }
 }
 
@@ -89,16 +92,50 @@ pub enum Input {
 #[derive(Debug)]
 pub enum Action {
     /// Read the credentials of a source from its Secret.
-    ReadCredentials { key: Key, pass: u64, type_: CredentialsType, secret: String },
+    ReadCredentials {
+        /// The source.
+        key: Key,
+        /// The pass that needs them.
+        pass: u64,
+        /// Their kind.
+        type_: CredentialsType,
+        /// Name of the Secret, in the namespace of the source.
+        secret: String,
+    },
     /// List its pools.
-    List { key: Key, pass: u64, settings: Box<Settings>, credentials: Arc<Credentials>, previous: Vec<(Arc<str>, Arc<Desired>)> },
+    List {
+        /// The source.
+        key: Key,
+        /// The pass that needs the listing.
+        pass: u64,
+        /// What to list, and where.
+        settings: Box<Settings>,
+        /// What to prove the identity with.
+        credentials: Arc<Credentials>,
+        /// The last complete listing.
+        previous: Vec<(Arc<str>, Arc<Desired>)>,
+    },
     /// Check that a source may be written for: it is there with this uid, is not being deleted, and
     /// neither is its namespace.
-    Check { key: Key, uid: Box<str> },
+    Check {
+        /// The source.
+        key: Key,
+        /// Its uid.
+        uid: Box<str>,
+    },
     /// Write a mirror.
     Write(WriteTicket, WriteOrder),
     /// Write the status of a source.
-    Report { key: Key, uid: Box<str>, resource_version: u64, status: Box<ModelArtsPoolSourceStatus> },
+    Report {
+        /// The source.
+        key: Key,
+        /// Its uid.
+        uid: Box<str>,
+        /// The version that `status` was made from.
+        resource_version: u64,
+        /// The status to write.
+        status: Box<ModelArtsPoolSourceStatus>,
+    },
 }
 
 /// Which write an answer belongs to.
@@ -229,7 +266,9 @@ impl Machine {
                 }
             }
             Input::Synced => self.synced = true,
-            Input::CredentialsRead(key, pass, result) => self.credentials_read(&key, pass, result, now),
+            Input::CredentialsRead(key, pass, result) => {
+                self.credentials_read(&key, pass, result, now)
+            }
             Input::Listed(key, pass, result) => self.listed(&key, pass, result, now),
             Input::Checked(key, uid, result) => self.checked(&key, &uid, result, now),
             Input::Written(ticket, result) => self.written(&ticket, result.map(|o| *o), now),
@@ -242,8 +281,9 @@ impl Machine {
         if !self.synced {
             return None;
         }
-        self.next_check()
-            .or_else(|| self.next_write(now, self.limits.writes))
+        // A write that waits for a check asks for it: checks come after writes.
+        self.next_write(now, self.limits.writes)
+            .or_else(|| self.next_check())
             .or_else(|| self.next_listing())
             .or_else(|| self.next_report(now))
             .or_else(|| self.next_pass(now))
@@ -252,9 +292,20 @@ impl Machine {
     /// When [`Machine::next_action`] may say something new though nothing happened.
     #[must_use]
     pub fn next_wakeup(&self, now: Now) -> Option<Instant> {
-        let pass = self.due.first().filter(|_| self.running < self.limits.passes).map(|(due, _)| *due);
-        let report = self.reports.iter().filter_map(|key| self.sources.get(key)?.report_after).min();
-        [pass, report, self.writes.next_wakeup(now.instant)].into_iter().flatten().min()
+        let pass = self
+            .due
+            .first()
+            .filter(|_| self.running < self.limits.passes)
+            .map(|(due, _)| *due);
+        let report = self
+            .reports
+            .iter()
+            .filter_map(|key| self.sources.get(key)?.report_after)
+            .min();
+        [pass, report, self.writes.next_wakeup(now.instant)]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// What was worth noticing since the last call.
@@ -266,13 +317,19 @@ impl Machine {
     #[must_use]
     pub fn stuck(&self, now: Instant, late: Duration) -> Option<&Key> {
         let is_late = |s: &SourceState| s.pass().is_some_and(|p| now > p.deadline + late);
-        self.sources.iter().find(|(_, s)| is_late(s)).map(|(key, _)| key)
+        self.sources
+            .iter()
+            .find(|(_, s)| is_late(s))
+            .map(|(key, _)| key)
     }
 
     /// Phases of the pools of the last complete listing of a source.
     pub fn phases(&self, source: &Key) -> impl Iterator<Item = Option<&str>> {
         let pools = self.sources.get(source).and_then(|s| s.pools.as_ref());
-        pools.into_iter().flatten().map(|(_, claim)| claim.desired.phase.as_deref())
+        pools
+            .into_iter()
+            .flatten()
+            .map(|(_, claim)| claim.desired.phase.as_deref())
     }
 
     /// Whether a source asks not to ask the cloud.
@@ -289,12 +346,19 @@ impl Machine {
     fn source_seen(&mut self, source: Source, now: Now) {
         let key = source.key.clone();
         // The name was given to a new object; what was known of the old one is void.
-        if self.sources.get(&key).is_some_and(|s| s.source.uid != source.uid) {
+        if self
+            .sources
+            .get(&key)
+            .is_some_and(|s| s.source.uid != source.uid)
+        {
             self.source_gone(&key);
         }
         self.uids.insert(source.uid.clone());
         let known = self.sources.contains_key(&key);
-        let state = self.sources.entry(key.clone()).or_insert_with(|| SourceState::new(source.clone()));
+        let state = self
+            .sources
+            .entry(key.clone())
+            .or_insert_with(|| SourceState::new(source.clone()));
         if known && source.resource_version <= state.source.resource_version {
             return;
         }
@@ -311,16 +375,27 @@ impl Machine {
             self.set_due(&key, None);
             return;
         }
-        if spec_changed && matches!(state.stage, Stage::ReadingCredentials(_) | Stage::Listing(_)) {
+        if spec_changed
+            && matches!(
+                state.stage,
+                Stage::ReadingCredentials(_) | Stage::Listing(_)
+            )
+        {
             // What is being listed is no longer what is asked for.
             self.stop_pass(&key);
         }
-        let Some(state) = self.sources.get_mut(&key) else { return };
+        let Some(state) = self.sources.get_mut(&key) else {
+            return;
+        };
         if state.suspended() {
             let generation = state.source.generation;
-            let said = state.source.status.conditions.iter().flatten().any(|c| {
-                c.reason == "Suspended" && c.observed_generation == Some(generation)
-            });
+            let said = state
+                .source
+                .status
+                .conditions
+                .iter()
+                .flatten()
+                .any(|c| c.reason == "Suspended" && c.observed_generation == Some(generation));
             self.stop_listing(&key);
             self.set_due(&key, None);
             if !said {
@@ -329,7 +404,9 @@ impl Machine {
         } else if !known || spec_changed {
             self.set_due(&key, Some(now.instant));
         } else if state.open_refresh().is_some() && old_refresh != state.source.refresh {
-            let asked = state.last_start.map_or(now.instant, |last| (last + REFRESH_GAP).max(now.instant));
+            let asked = state
+                .last_start
+                .map_or(now.instant, |last| (last + REFRESH_GAP).max(now.instant));
             self.set_due(&key, Some(asked));
         }
     }
@@ -347,7 +424,9 @@ impl Machine {
 
     /// Sets when the next pass of a source begins; a running pass is not disturbed.
     fn set_due(&mut self, key: &Key, due: Option<Instant>) {
-        let Some(state) = self.sources.get_mut(key) else { return };
+        let Some(state) = self.sources.get_mut(key) else {
+            return;
+        };
         if let Some(old) = state.due.take() {
             self.due.remove(&(old, key.clone()));
         }
@@ -359,16 +438,23 @@ impl Machine {
     }
 
     fn stop_listing(&mut self, key: &Key) {
-        let listing =
-            self.sources.get(key).is_some_and(|s| matches!(s.stage, Stage::ReadingCredentials(_) | Stage::Listing(_)));
+        let listing = self
+            .sources
+            .get(key)
+            .is_some_and(|s| matches!(s.stage, Stage::ReadingCredentials(_) | Stage::Listing(_)));
         if listing {
             self.stop_pass(key);
         }
     }
 
     fn stop_pass(&mut self, key: &Key) {
-        let Some(state) = self.sources.get_mut(key) else { return };
-        if !matches!(std::mem::replace(&mut state.stage, Stage::Idle), Stage::Idle) {
+        let Some(state) = self.sources.get_mut(key) else {
+            return;
+        };
+        if !matches!(
+            std::mem::replace(&mut state.stage, Stage::Idle),
+            Stage::Idle
+        ) {
             self.running -= 1;
         }
         for claim in state.pools.iter_mut().flat_map(HashMap::values_mut) {
@@ -377,7 +463,9 @@ impl Machine {
     }
 
     fn report_suspended(&mut self, key: &Key, now: Now) {
-        let Some(state) = self.sources.get_mut(key) else { return };
+        let Some(state) = self.sources.get_mut(key) else {
+            return;
+        };
         state.report = Some(Report {
             result: PassResult::Suspended,
             started: now.wall,
@@ -450,10 +538,20 @@ impl Machine {
         }
     }
 
-    fn credentials_read(&mut self, key: &Key, id: u64, result: Result<Credentials, CredentialsError>, now: Now) {
+    fn credentials_read(
+        &mut self,
+        key: &Key,
+        id: u64,
+        result: Result<Credentials, CredentialsError>,
+        now: Now,
+    ) {
         self.rejected.retain(|_, until| *until > now.instant);
-        let Some(state) = self.sources.get_mut(key) else { return };
-        let Stage::ReadingCredentials(pass) = &mut state.stage else { return };
+        let Some(state) = self.sources.get_mut(key) else {
+            return;
+        };
+        let Stage::ReadingCredentials(pass) = &mut state.stage else {
+            return;
+        };
         if pass.id != id {
             return;
         }
@@ -461,7 +559,9 @@ impl Machine {
             Ok(credentials) => Arc::new(credentials),
             // The API server's outage is not the cloud's: what is known is used on.
             Err(CredentialsError::ApiServer(error)) => match &state.credentials {
-                Some(credentials) if !matches!(error, WriteError::Forbidden(_)) => credentials.clone(),
+                Some(credentials) if !matches!(error, WriteError::Forbidden(_)) => {
+                    credentials.clone()
+                }
                 _ => {
                     let failure = write_failure("Secret", key, &error);
                     return self.end_pass(key, Some(failure), now);
@@ -493,7 +593,10 @@ impl Machine {
     }
 
     fn interval(&self, key: &Key) -> Duration {
-        let settings = self.sources.get(key).and_then(|s| s.source.settings.as_ref().ok());
+        let settings = self
+            .sources
+            .get(key)
+            .and_then(|s| s.source.settings.as_ref().ok());
         settings.map_or(Duration::from_secs(30), |s| s.interval)
     }
 
@@ -501,13 +604,20 @@ impl Machine {
     fn next_listing(&mut self) -> Option<Action> {
         loop {
             let key = self.listings.pop_front()?;
-            let Some(state) = self.sources.get(&key) else { continue };
+            let Some(state) = self.sources.get(&key) else {
+                continue;
+            };
             let (Stage::Listing(pass), Ok(settings), Some(credentials)) =
                 (&state.stage, &state.source.settings, &state.credentials)
             else {
                 continue;
             };
-            let previous = state.pools.iter().flatten().map(|(n, c)| (n.clone(), c.desired.clone())).collect();
+            let previous = state
+                .pools
+                .iter()
+                .flatten()
+                .map(|(n, c)| (n.clone(), c.desired.clone()))
+                .collect();
             return Some(Action::List {
                 pass: pass.id,
                 settings: Box::new(settings.clone()),
@@ -519,8 +629,12 @@ impl Machine {
     }
 
     fn listed(&mut self, key: &Key, id: u64, result: Result<Listing, ListingError>, now: Now) {
-        let Some(state) = self.sources.get_mut(key) else { return };
-        let Stage::Listing(pass) = &mut state.stage else { return };
+        let Some(state) = self.sources.get_mut(key) else {
+            return;
+        };
+        let Stage::Listing(pass) = &mut state.stage else {
+            return;
+        };
         if pass.id != id {
             return;
         }
@@ -541,13 +655,17 @@ impl Machine {
 
     /// Takes a complete listing: from here on it is what should be.
     fn plan_pass(&mut self, key: &Key, listing: Listing, pass: Pass, now: Now) {
-        let Some(state) = self.sources.get_mut(key) else { return };
+        let Some(state) = self.sources.get_mut(key) else {
+            return;
+        };
         // A refusal is tried again when somebody asks.
         let asked = state.open_refresh().is_some() && pass.refresh == state.source.refresh;
         let mut old = state.pools.take().unwrap_or_default();
         let names: Vec<Arc<str>> = listing.pools.keys().cloned().collect();
         let claim = |(name, desired): (Arc<str>, Arc<Desired>)| {
-            let mut claim = old.remove(&name).unwrap_or_else(|| Claim::new(desired.clone()));
+            let mut claim = old
+                .remove(&name)
+                .unwrap_or_else(|| Claim::new(desired.clone()));
             claim.desired = desired;
             claim.refused = claim.refused.filter(|_| !asked);
             (name, claim)
@@ -556,8 +674,13 @@ impl Machine {
         state.unmirrorable = listing.skipped;
         // Not writing yet: what is settled at once must not end the pass before all is planned.
         state.stage = Stage::Listing(pass.clone());
-        let planned: Vec<Arc<str>> = names.into_iter().filter(|name| self.needs_write(key, name, now)).collect();
-        let Some(state) = self.sources.get_mut(key) else { return };
+        let planned: Vec<Arc<str>> = names
+            .into_iter()
+            .filter(|name| self.needs_write(key, name, now))
+            .collect();
+        let Some(state) = self.sources.get_mut(key) else {
+            return;
+        };
         // A check begun now, before the pass's first write.
         let needs_check = state.checks_begun + 1;
         for name in &planned {
@@ -566,7 +689,10 @@ impl Machine {
                 claim.needs_check = needs_check;
             }
         }
-        state.stage = Stage::Writing(Pass { outstanding: planned.len(), ..pass });
+        state.stage = Stage::Writing(Pass {
+            outstanding: planned.len(),
+            ..pass
+        });
         for name in planned {
             self.enqueue(key, &name, false);
         }
@@ -575,7 +701,9 @@ impl Machine {
 
     /// Ends the pass of a source when none of its planned writes is left.
     pub(super) fn end_pass_if_settled(&mut self, key: &Key, now: Now) {
-        let Some(pass) = self.sources.get_mut(key).and_then(SourceState::writing) else { return };
+        let Some(pass) = self.sources.get_mut(key).and_then(SourceState::writing) else {
+            return;
+        };
         if pass.outstanding == 0 {
             let failure = pass.failure.take();
             self.end_pass(key, failure, now);
@@ -584,9 +712,17 @@ impl Machine {
 
     /// Ends the pass of a source and says when the next begins.
     fn end_pass(&mut self, key: &Key, failure: Option<PassFailure>, now: Now) {
-        let Some(state) = self.sources.get_mut(key) else { return };
-        let Some(pass) = state.pass().cloned() else { return };
-        let interval = state.source.settings.as_ref().map_or(Duration::from_secs(30), |s| s.interval);
+        let Some(state) = self.sources.get_mut(key) else {
+            return;
+        };
+        let Some(pass) = state.pass().cloned() else {
+            return;
+        };
+        let interval = state
+            .source
+            .settings
+            .as_ref()
+            .map_or(Duration::from_secs(30), |s| s.interval);
         let wait = match &failure {
             None => {
                 state.failures = 0;
@@ -601,13 +737,22 @@ impl Machine {
                 }
             }
         };
-        state.not_before = failure.as_ref().and_then(|f| f.retry_after).map(|wait| now.instant + wait);
+        state.not_before = failure
+            .as_ref()
+            .and_then(|f| f.retry_after)
+            .map(|wait| now.instant + wait);
         state.handled_refresh.clone_from(&pass.refresh);
         let result = match failure {
             Some(failure) => PassResult::Failed(failure),
             None => succeeded(state),
         };
-        let report = Report { result, started: pass.started, generation: pass.generation, refresh: pass.refresh, interval };
+        let report = Report {
+            result,
+            started: pass.started,
+            generation: pass.generation,
+            refresh: pass.refresh,
+            interval,
+        };
         self.notices.push(Notice::PassEnded {
             source: key.clone(),
             report: report.clone(),
@@ -621,8 +766,16 @@ impl Machine {
         let again = state.source.generation != pass.generation;
         let suspended = state.suspended();
         let refresh = state.open_refresh().is_some();
-        let due = if again { now.instant } else { (pass.begun + wait).max(now.instant) };
-        let due = if refresh { due.min((pass.begun + REFRESH_GAP).max(now.instant)) } else { due };
+        let due = if again {
+            now.instant
+        } else {
+            (pass.begun + wait).max(now.instant)
+        };
+        let due = if refresh {
+            due.min((pass.begun + REFRESH_GAP).max(now.instant))
+        } else {
+            due
+        };
         self.stop_pass(key);
         self.set_due(key, (!suspended).then_some(due));
         if suspended {
@@ -632,8 +785,12 @@ impl Machine {
 
     /// Fails every pass that is writing: the API server can't be reached.
     pub(super) fn fail_writing_passes(&mut self, error: &WriteError, now: Now) {
-        let writing: Vec<Key> =
-            self.sources.iter().filter(|(_, s)| matches!(s.stage, Stage::Writing(_))).map(|(k, _)| k.clone()).collect();
+        let writing: Vec<Key> = self
+            .sources
+            .iter()
+            .filter(|(_, s)| matches!(s.stage, Stage::Writing(_)))
+            .map(|(k, _)| k.clone())
+            .collect();
         for key in writing {
             let failure = write_failure("mirrors", &key, error);
             self.end_pass(&key, Some(failure), now);
@@ -645,7 +802,9 @@ impl Machine {
             return None;
         }
         let ready = |key: &&Key| {
-            self.sources.get(*key).is_some_and(|s| !s.reporting && s.report_after.is_none_or(|a| a <= now.instant))
+            self.sources
+                .get(*key)
+                .is_some_and(|s| !s.reporting && s.report_after.is_none_or(|a| a <= now.instant))
         };
         let key = self.reports.iter().find(ready)?.clone();
         let state = self.sources.get_mut(&key)?;
@@ -666,7 +825,9 @@ impl Machine {
     }
 
     fn reported(&mut self, key: &Key, uid: &str, result: Result<(), WriteError>, now: Now) {
-        let Some(state) = self.sources.get_mut(key).filter(|s| &*s.source.uid == uid) else { return };
+        let Some(state) = self.sources.get_mut(key).filter(|s| &*s.source.uid == uid) else {
+            return;
+        };
         state.reporting = false;
         match result {
             Ok(()) => {
@@ -676,7 +837,11 @@ impl Machine {
             }
             Err(error) => {
                 // The watch shows the newer version soon and clears the wait.
-                let wait = if matches!(error, WriteError::Conflict(_)) { 1 } else { 5 };
+                let wait = if matches!(error, WriteError::Conflict(_)) {
+                    1
+                } else {
+                    5
+                };
                 state.report_after = Some(now.instant + Duration::from_secs(wait));
                 if !matches!(error, WriteError::Conflict(_)) {
                     tracing::warn!(source = %key, %error, "failed to write the source's status; trying again");
@@ -691,7 +856,10 @@ impl Machine {
         let state = self.sources.get_mut(&key)?;
         state.checking = true;
         state.checks_begun += 1;
-        Some(Action::Check { uid: state.source.uid.clone(), key })
+        Some(Action::Check {
+            uid: state.source.uid.clone(),
+            key,
+        })
     }
 
     /// Asks for a check of a source, unless one that is begun later than its cause is under way.
@@ -702,7 +870,9 @@ impl Machine {
     }
 
     fn checked(&mut self, key: &Key, uid: &str, result: Result<bool, WriteError>, now: Now) {
-        let Some(state) = self.sources.get_mut(key).filter(|s| &*s.source.uid == uid) else { return };
+        let Some(state) = self.sources.get_mut(key).filter(|s| &*s.source.uid == uid) else {
+            return;
+        };
         state.checking = false;
         let waiting = std::mem::take(&mut state.unchecked);
         match result {
@@ -722,10 +892,15 @@ impl Machine {
             Err(error) => {
                 self.writes.api_failed(&error, now.instant);
                 let failure = write_failure("the source", key, &error);
-                if self.sources.get_mut(key).is_some_and(|s| s.writing().is_some()) {
+                if self
+                    .sources
+                    .get_mut(key)
+                    .is_some_and(|s| s.writing().is_some())
+                {
                     self.end_pass(key, Some(failure), now);
                 }
-                self.writes.hold_all(key, waiting, now.instant + Duration::from_secs(1));
+                self.writes
+                    .hold_all(key, waiting, now.instant + Duration::from_secs(1));
                 return;
             }
         }
@@ -738,7 +913,9 @@ impl Machine {
 impl Machine {
     /// Looks again at a pool that waited for a check.
     fn recheck(&mut self, key: &Key, name: &Arc<str>) {
-        let Some(claim) = self.sources.get_mut(key).and_then(|s| s.claim(name)) else { return };
+        let Some(claim) = self.sources.get_mut(key).and_then(|s| s.claim(name)) else {
+            return;
+        };
         claim.queued = false;
         let urgent = !claim.in_pass;
         self.enqueue(key, name, urgent);
@@ -760,11 +937,20 @@ fn succeeded(state: &SourceState) -> PassResult {
             }
         }
     }
-    PassResult::Succeeded { pools, counts, skipped }
+    PassResult::Succeeded {
+        pools,
+        counts,
+        skipped,
+    }
 }
 
 fn stalled(reason: &'static str, message: String) -> PassFailure {
-    PassFailure { reason, message, stalled: true, retry_after: None }
+    PassFailure {
+        reason,
+        message,
+        stalled: true,
+        retry_after: None,
+    }
 }
 
 /// The failure of a pass whose write (or read) of `what` the API server did not accept.
@@ -774,9 +960,15 @@ pub(super) fn write_failure(what: &str, key: &Key, error: &WriteError) -> PassFa
         WriteError::Throttled { .. } => "APIServerThrottled",
         WriteError::Forbidden(_) => "APIServerForbidden",
         WriteError::NamespaceTerminating => "NamespaceTerminating",
-        WriteError::Conflict(_) | WriteError::NotFound(_) | WriteError::Refused(_) | WriteError::ServerError(_) => {
-            "WriteFailed"
-        }
+        WriteError::Conflict(_)
+        | WriteError::NotFound(_)
+        | WriteError::Refused(_)
+        | WriteError::ServerError(_) => "WriteFailed",
     };
-    PassFailure { reason, message: format!("failed to write {what} of {key}: {error}"), stalled: false, retry_after: None }
+    PassFailure {
+        reason,
+        message: format!("failed to write {what} of {key}: {error}"),
+        stalled: false,
+        retry_after: None,
+    }
 }

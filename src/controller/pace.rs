@@ -26,7 +26,9 @@ pub(super) fn next_interval(interval: Duration, rng: &mut Rng) -> Duration {
 /// each failure in a row.
 pub(super) fn after_failures(interval: Duration, failures: u32, rng: &mut Rng) -> Duration {
     let doubled = interval.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1).min(16)));
-    doubled.min(MAX_BACKOFF.max(interval)).mul_f64(1.0 + 0.2 * rng.f64())
+    doubled
+        .min(MAX_BACKOFF.max(interval))
+        .mul_f64(1.0 + 0.2 * rng.f64())
 }
 
 /// Time until credentials that are missing or rejected are looked at again.
@@ -44,8 +46,14 @@ pub(super) struct Repairs {
 impl Repairs {
     /// Notes a repair at `now`.
     pub(super) fn note(&mut self, now: Instant) {
-        let again = self.last.is_some_and(|last| now.duration_since(last) < REPAIR_MEMORY);
-        self.again = if again { self.again.saturating_add(1) } else { 0 };
+        let again = self
+            .last
+            .is_some_and(|last| now.duration_since(last) < REPAIR_MEMORY);
+        self.again = if again {
+            self.again.saturating_add(1)
+        } else {
+            0
+        };
         self.last = Some(now);
     }
 
@@ -108,7 +116,10 @@ mod tests {
             let interval = interval * SECOND;
             for failures in 1..70 {
                 let wait = after_failures(interval, failures, &mut rng);
-                assert!(wait >= interval && wait <= interval.max(MAX_BACKOFF).mul_f64(1.2), "{interval:?} {failures} {wait:?}");
+                assert!(
+                    wait >= interval && wait <= interval.max(MAX_BACKOFF).mul_f64(1.2),
+                    "{interval:?} {failures} {wait:?}"
+                );
             }
         }
     }
@@ -116,8 +127,14 @@ mod tests {
     #[test]
     fn the_interval_has_ten_percent_of_jitter() {
         let mut rng = Rng::with_seed(1);
-        let waits: Vec<_> = (0..100).map(|_| next_interval(100 * SECOND, &mut rng)).collect();
-        assert!(waits.iter().all(|w| (90 * SECOND..=110 * SECOND).contains(w)));
+        let waits: Vec<_> = (0..100)
+            .map(|_| next_interval(100 * SECOND, &mut rng))
+            .collect();
+        assert!(
+            waits
+                .iter()
+                .all(|w| (90 * SECOND..=110 * SECOND).contains(w))
+        );
         assert!(waits.iter().any(|w| *w < 95 * SECOND) && waits.iter().any(|w| *w > 105 * SECOND));
     }
 

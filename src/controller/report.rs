@@ -5,7 +5,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::api::conditions::{
-    ConditionState, ConditionStatus, POOLS_SKIPPED, READY, RECONCILING, STALLED, truncated, whole_seconds,
+    ConditionState, ConditionStatus, POOLS_SKIPPED, READY, RECONCILING, STALLED, truncated,
+    whole_seconds,
 };
 use crate::api::{ModelArtsPoolSourceStatus, PoolCounts, SkippedPool, SkippedPools};
 use crate::mirror::Skip;
@@ -63,7 +64,11 @@ pub struct Report {
 
 /// The status of a source whose status is `previous`, after `report`, at `now`.
 #[must_use]
-pub fn status_after(report: &Report, previous: &ModelArtsPoolSourceStatus, now: Timestamp) -> ModelArtsPoolSourceStatus {
+pub fn status_after(
+    report: &Report,
+    previous: &ModelArtsPoolSourceStatus,
+    now: Timestamp,
+) -> ModelArtsPoolSourceStatus {
     let mut next = previous.clone();
     next.observed_generation = Some(report.generation);
     let mut conditions = Vec::new();
@@ -78,25 +83,57 @@ pub fn status_after(report: &Report, previous: &ModelArtsPoolSourceStatus, now: 
         }
         PassResult::Failed(failure) => {
             next.last_attempt_time = Some(whole_seconds(report.started));
-            conditions.push(ConditionState::new(READY, ConditionStatus::False, failure.reason, &*failure.message));
+            conditions.push(ConditionState::new(
+                READY,
+                ConditionStatus::False,
+                failure.reason,
+                &*failure.message,
+            ));
             if failure.stalled {
-                conditions.push(ConditionState::new(STALLED, ConditionStatus::True, failure.reason, &*failure.message));
+                conditions.push(ConditionState::new(
+                    STALLED,
+                    ConditionStatus::True,
+                    failure.reason,
+                    &*failure.message,
+                ));
             } else if previous.last_sync_time.is_none() {
                 conditions.push(first_pass());
             }
         }
-        PassResult::Succeeded { pools, counts, skipped } => {
+        PassResult::Succeeded {
+            pools,
+            counts,
+            skipped,
+        } => {
             next.last_attempt_time = Some(whole_seconds(report.started));
             next.last_sync_time = Some(whole_seconds(report.started));
             next.fresh_until = fresh_until(report.started, report.interval).map(whole_seconds);
             next.pools = i64::try_from(*pools).ok();
             next.counts = Some(counts.clone());
             next.skipped = skipped_pools(skipped);
-            conditions.push(ConditionState::new(READY, ConditionStatus::True, "Synced", ""));
+            conditions.push(ConditionState::new(
+                READY,
+                ConditionStatus::True,
+                "Synced",
+                "",
+            ));
             if let Some(skipped) = &next.skipped {
-                let ids: Vec<_> = skipped.pools.iter().map(|p| format!("{} ({})", p.id, p.reason)).collect();
-                let message = format!("{} pools are not mirrored: {}", skipped.count, ids.join(", "));
-                conditions.push(ConditionState::new(POOLS_SKIPPED, ConditionStatus::True, "PoolsSkipped", message));
+                let ids: Vec<_> = skipped
+                    .pools
+                    .iter()
+                    .map(|p| format!("{} ({})", p.id, p.reason))
+                    .collect();
+                let message = format!(
+                    "{} pools are not mirrored: {}",
+                    skipped.count,
+                    ids.join(", ")
+                );
+                conditions.push(ConditionState::new(
+                    POOLS_SKIPPED,
+                    ConditionStatus::True,
+                    "PoolsSkipped",
+                    message,
+                ));
             }
         }
     }
@@ -104,8 +141,12 @@ pub fn status_after(report: &Report, previous: &ModelArtsPoolSourceStatus, now: 
         next.last_handled_refresh.clone_from(&report.refresh);
     }
     let written = previous.conditions.as_deref().unwrap_or_default();
-    next.conditions =
-        Some(conditions.iter().map(|c| c.written_at(now, Some(report.generation), written)).collect());
+    next.conditions = Some(
+        conditions
+            .iter()
+            .map(|c| c.written_at(now, Some(report.generation), written))
+            .collect(),
+    );
     next
 }
 
@@ -114,21 +155,33 @@ pub fn status_after(report: &Report, previous: &ModelArtsPoolSourceStatus, now: 
 #[must_use]
 pub fn fresh_until(started: Timestamp, interval: Duration) -> Option<Timestamp> {
     let slack = (2 * interval).clamp(Duration::from_secs(30), Duration::from_secs(1_800));
-    started.checked_add(SignedDuration::try_from(interval + slack).ok()?).ok()
+    started
+        .checked_add(SignedDuration::try_from(interval + slack).ok()?)
+        .ok()
 }
 
 fn first_pass() -> ConditionState {
-    ConditionState::new(RECONCILING, ConditionStatus::True, "FirstPass", "no pass has succeeded yet")
+    ConditionState::new(
+        RECONCILING,
+        ConditionStatus::True,
+        "FirstPass",
+        "no pass has succeeded yet",
+    )
 }
 
 fn skipped_pools(skipped: &[Skip]) -> Option<SkippedPools> {
     let mut sorted: Vec<&Skip> = skipped.iter().collect();
     sorted.sort_by(|a, b| a.id.cmp(&b.id));
-    let pools = sorted.into_iter().take(NAMED_SKIPS).map(|skip| SkippedPool {
-        id: skip.id.clone(),
-        reason: skip.reason.as_str().to_owned(),
-        message: truncated(&skip.message, MAX_SKIP_MESSAGE).to_owned(),
-    });
-    (!skipped.is_empty())
-        .then(|| SkippedPools { count: i64::try_from(skipped.len()).unwrap_or(i64::MAX), pools: pools.collect() })
+    let pools = sorted
+        .into_iter()
+        .take(NAMED_SKIPS)
+        .map(|skip| SkippedPool {
+            id: skip.id.clone(),
+            reason: skip.reason.as_str().to_owned(),
+            message: truncated(&skip.message, MAX_SKIP_MESSAGE).to_owned(),
+        });
+    (!skipped.is_empty()).then(|| SkippedPools {
+        count: i64::try_from(skipped.len()).unwrap_or(i64::MAX),
+        pools: pools.collect(),
+    })
 }

@@ -95,8 +95,15 @@ pub async fn run(options: Options, shutdown: impl Future<Output = ()>) {
         driver.perform_actions();
         driver.tell_notices();
         let now = Instant::now();
-        driver.options.health.tick(now, driver.machine.stuck(now, STUCK).map(ToString::to_string));
-        let wakeup = driver.machine.next_wakeup(time()).unwrap_or(now + TICK).min(now + TICK);
+        driver.options.health.tick(
+            now,
+            driver.machine.stuck(now, STUCK).map(ToString::to_string),
+        );
+        let wakeup = driver
+            .machine
+            .next_wakeup(time())
+            .unwrap_or(now + TICK)
+            .min(now + TICK);
         tokio::select! {
             biased;
             () = &mut shutdown => break,
@@ -106,12 +113,18 @@ pub async fn run(options: Options, shutdown: impl Future<Output = ()>) {
             () = tokio::time::sleep_until(wakeup.into()) => {}
         }
     }
-    tracing::info!(calls = driver.calls.len(), "stopping: waiting for the writes under way");
+    tracing::info!(
+        calls = driver.calls.len(),
+        "stopping: waiting for the writes under way"
+    );
     while driver.calls.next().await.is_some() {}
 }
 
 fn time() -> Now {
-    Now { instant: Instant::now(), wall: Timestamp::now() }
+    Now {
+        instant: Instant::now(),
+        wall: Timestamp::now(),
+    }
 }
 
 fn watch_ids(namespaces: &[String]) -> impl Iterator<Item = WatchId> {
@@ -120,7 +133,9 @@ fn watch_ids(namespaces: &[String]) -> impl Iterator<Item = WatchId> {
     } else {
         namespaces.iter().map(|n| Some(n.as_str().into())).collect()
     };
-    scopes.into_iter().flat_map(|scope| [(Watched::Sources, scope.clone()), (Watched::Mirrors, scope)])
+    scopes
+        .into_iter()
+        .flat_map(|scope| [(Watched::Sources, scope.clone()), (Watched::Mirrors, scope)])
 }
 
 fn watches(options: &Options) -> SelectAll<impl Stream<Item = (WatchId, WatchEvent)> + use<>> {
@@ -139,14 +154,25 @@ impl Driver {
         while let Some(action) = self.machine.next_action(time()) {
             let client = self.options.client.clone();
             match action {
-                Action::ReadCredentials { key, pass, type_, secret } => self.calls.push(
+                Action::ReadCredentials {
+                    key,
+                    pass,
+                    type_,
+                    secret,
+                } => self.calls.push(
                     async move {
                         let result = read_credentials(client, &key.namespace, type_, &secret).await;
                         Input::CredentialsRead(key, pass, result)
                     }
                     .boxed(),
                 ),
-                Action::List { key, pass, settings, credentials, previous } => {
+                Action::List {
+                    key,
+                    pass,
+                    settings,
+                    credentials,
+                    previous,
+                } => {
                     let listing = list(
                         self.options.http.clone(),
                         key.clone(),
@@ -155,7 +181,11 @@ impl Driver {
                         previous,
                         self.shape.clone(),
                     );
-                    self.listings.push(listing.map(move |result| Input::Listed(key, pass, result)).boxed());
+                    self.listings.push(
+                        listing
+                            .map(move |result| Input::Listed(key, pass, result))
+                            .boxed(),
+                    );
                 }
                 Action::Check { key, uid } => self.calls.push(
                     async move {
@@ -166,11 +196,18 @@ impl Driver {
                 ),
                 Action::Write(ticket, order) => {
                     let metrics = self.options.metrics.clone();
-                    self.calls.push(write_mirror(client, metrics, ticket, order).boxed());
+                    self.calls
+                        .push(write_mirror(client, metrics, ticket, order).boxed());
                 }
-                Action::Report { key, uid, resource_version, status } => self.calls.push(
+                Action::Report {
+                    key,
+                    uid,
+                    resource_version,
+                    status,
+                } => self.calls.push(
                     async move {
-                        let result = write_status(&client, &key, &uid, resource_version, &status).await;
+                        let result =
+                            write_status(&client, &key, &uid, resource_version, &status).await;
                         Input::Reported(key, uid, result)
                     }
                     .boxed(),
@@ -195,7 +232,12 @@ impl Driver {
         match (watched, event) {
             (_, WatchEvent::Failed(error)) => {
                 if self.unsynced.insert(id.clone(), error.clone()).is_none() {
-                    tracing::warn!(resource = watched.plural(), namespace = scope.as_deref(), error, "a watch failed; trying again");
+                    tracing::warn!(
+                        resource = watched.plural(),
+                        namespace = scope.as_deref(),
+                        error,
+                        "a watch failed; trying again"
+                    );
                 }
                 self.tell_health();
             }
@@ -205,13 +247,17 @@ impl Driver {
             (Watched::Sources, WatchEvent::Seen(object)) => {
                 let name = object.metadata.name.clone();
                 let Some(source) = Source::of(*object) else {
-                    tracing::error!(?name, "a ModelArtsPoolSource has no uid or resourceVersion; it is ignored");
+                    tracing::error!(
+                        ?name,
+                        "a ModelArtsPoolSource has no uid or resourceVersion; it is ignored"
+                    );
                     return;
                 };
                 if let Some(seen) = self.relisted.get_mut(scope) {
                     seen.insert(source.key.clone());
                 }
-                self.machine.handle(Input::SourceSeen(Box::new(source)), now);
+                self.machine
+                    .handle(Input::SourceSeen(Box::new(source)), now);
             }
             (Watched::Sources, WatchEvent::Gone(object)) => {
                 if let Some(key) = key_of(&object) {
@@ -222,27 +268,38 @@ impl Driver {
                 let seen = self.relisted.remove(scope).unwrap_or_default();
                 let within = |key: &Key| scope.as_ref().is_none_or(|s| *s == key.namespace);
                 let known = self.machine.sources().map(|s| s.key.clone());
-                for key in known.filter(|k| within(k) && !seen.contains(k)).collect::<Vec<_>>() {
+                for key in known
+                    .filter(|k| within(k) && !seen.contains(k))
+                    .collect::<Vec<_>>()
+                {
                     self.machine.handle(Input::SourceGone(key), now);
                 }
                 self.synced(id);
             }
             (Watched::Mirrors, WatchEvent::Relisting) => {
-                self.machine.handle(Input::MirrorsRelisting(scope.clone()), now);
+                self.machine
+                    .handle(Input::MirrorsRelisting(scope.clone()), now);
             }
             (Watched::Mirrors, WatchEvent::Seen(object)) => {
                 if let (Some(key), Some(observed)) = (key_of(&object), Observed::of(*object)) {
-                    self.machine.handle(Input::MirrorSeen(key, Box::new(observed)), now);
+                    self.machine
+                        .handle(Input::MirrorSeen(key, Box::new(observed)), now);
                 }
             }
             (Watched::Mirrors, WatchEvent::Gone(object)) => {
-                let version = object.metadata.resource_version.as_deref().and_then(|v| v.parse().ok());
+                let version = object
+                    .metadata
+                    .resource_version
+                    .as_deref()
+                    .and_then(|v| v.parse().ok());
                 if let Some(key) = key_of(&object) {
-                    self.machine.handle(Input::MirrorGone(key, version.unwrap_or(u64::MAX)), now);
+                    self.machine
+                        .handle(Input::MirrorGone(key, version.unwrap_or(u64::MAX)), now);
                 }
             }
             (Watched::Mirrors, WatchEvent::Relisted) => {
-                self.machine.handle(Input::MirrorsRelisted(scope.clone()), now);
+                self.machine
+                    .handle(Input::MirrorsRelisted(scope.clone()), now);
                 self.synced(id);
             }
         }
@@ -251,7 +308,11 @@ impl Driver {
     fn synced(&mut self, id: &WatchId) {
         if self.unsynced.remove(id).is_some() {
             let (watched, scope) = id;
-            tracing::info!(resource = watched.plural(), namespace = scope.as_deref(), "watching");
+            tracing::info!(
+                resource = watched.plural(),
+                namespace = scope.as_deref(),
+                "watching"
+            );
         }
         if self.unsynced.is_empty() {
             self.machine.handle(Input::Synced, time());
@@ -261,7 +322,10 @@ impl Driver {
 
     fn tell_health(&self) {
         let missing = self.unsynced.iter().map(|((watched, scope), error)| {
-            let within = scope.as_ref().map(|s| format!(" in namespace {s}")).unwrap_or_default();
+            let within = scope
+                .as_ref()
+                .map(|s| format!(" in namespace {s}"))
+                .unwrap_or_default();
             format!("{} ({API_VERSION}){within}: {error}", watched.plural())
         });
         self.options.health.set_missing(missing.collect());
@@ -269,14 +333,29 @@ impl Driver {
 }
 
 fn key_of(object: &kube::core::DynamicObject) -> Option<Key> {
-    Some(Key::new(object.metadata.namespace.as_deref()?, object.metadata.name.as_deref()?))
+    Some(Key::new(
+        object.metadata.namespace.as_deref()?,
+        object.metadata.name.as_deref()?,
+    ))
 }
 
-async fn write_mirror(client: Client, metrics: Arc<Metrics>, ticket: WriteTicket, order: WriteOrder) -> Input {
-    let WriteOrder { desired, owner, observed, now } = order;
+async fn write_mirror(
+    client: Client,
+    metrics: Arc<Metrics>,
+    ticket: WriteTicket,
+    order: WriteOrder,
+) -> Input {
+    let WriteOrder {
+        desired,
+        owner,
+        observed,
+        now,
+    } = order;
     let observed = observed.as_deref();
     let conditions = observed.map(|observed| {
-        desired.conditions().map(|wanted| observed.conditions.next(&wanted, observed.generation, now))
+        desired
+            .conditions()
+            .map(|wanted| observed.conditions.next(&wanted, observed.generation, now))
     });
     let write = Write {
         namespace: &ticket.mirror.namespace,
@@ -311,5 +390,7 @@ async fn write_status(
     });
     let api = sources(client, Some(&key.namespace));
     let params = PatchParams::apply(CONTROLLER_NAME).force();
-    call(api.patch_status(&key.name, &params, &Patch::Apply(body))).await.map(|_| ())
+    call(api.patch_status(&key.name, &params, &Patch::Apply(body)))
+        .await
+        .map(|_| ())
 }

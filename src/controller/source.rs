@@ -7,7 +7,8 @@ use kube::core::DynamicObject;
 
 use super::key::Key;
 use crate::api::{
-    CredentialsType, ModelArtsPoolSourceSpec, ModelArtsPoolSourceStatus, PoolStatusFilter, REFRESH_ANNOTATION,
+    CredentialsType, ModelArtsPoolSourceSpec, ModelArtsPoolSourceStatus, PoolStatusFilter,
+    REFRESH_ANNOTATION,
 };
 use crate::modelarts::{Endpoint, Selection, StatusFilter, WorkspaceSelection, modelarts_endpoint};
 
@@ -55,9 +56,17 @@ impl Source {
     /// Parses what the API server holds; nothing where it lacks what every stored object has.
     #[must_use]
     pub fn of(object: DynamicObject) -> Option<Self> {
-        let DynamicObject { metadata, mut data, .. } = object;
-        let spec = data.get_mut("spec").map(serde_json::Value::take).unwrap_or_default();
-        let status = data.get_mut("status").map(serde_json::Value::take).unwrap_or_default();
+        let DynamicObject {
+            metadata, mut data, ..
+        } = object;
+        let spec = data
+            .get_mut("spec")
+            .map(serde_json::Value::take)
+            .unwrap_or_default();
+        let status = data
+            .get_mut("status")
+            .map(serde_json::Value::take)
+            .unwrap_or_default();
         Some(Self {
             key: Key::new(metadata.namespace.as_deref()?, metadata.name.as_deref()?),
             uid: metadata.uid?.into(),
@@ -80,8 +89,12 @@ impl Settings {
     /// What is wrong, naming the field.
     pub fn of(spec: &ModelArtsPoolSourceSpec) -> Result<Self, String> {
         let endpoint = match (&spec.endpoint, &spec.region) {
-            (Some(endpoint), _) => Endpoint::from_str(endpoint).map_err(|e| format!("spec.endpoint: {e}"))?,
-            (None, Some(region)) => modelarts_endpoint(region).map_err(|e| format!("spec.region: {e}"))?,
+            (Some(endpoint), _) => {
+                Endpoint::from_str(endpoint).map_err(|e| format!("spec.endpoint: {e}"))?
+            }
+            (None, Some(region)) => {
+                modelarts_endpoint(region).map_err(|e| format!("spec.region: {e}"))?
+            }
             (None, None) => return Err("spec: region or endpoint is required".to_owned()),
         };
         let workspaces = if spec.workspace_ids.iter().any(|w| w == "*") {
@@ -105,7 +118,12 @@ impl Settings {
             interval: parse_duration(&spec.interval).map_err(|e| format!("spec.interval: {e}"))?,
             suspend: spec.suspend,
             credentials: spec.credentials.type_,
-            secret: spec.credentials.secret_ref.as_ref().map(|s| s.name.clone()).unwrap_or_default(),
+            secret: spec
+                .credentials
+                .secret_ref
+                .as_ref()
+                .map(|s| s.name.clone())
+                .unwrap_or_default(),
         })
     }
 }
@@ -114,10 +132,13 @@ impl Settings {
 fn parse_duration(text: &str) -> Result<Duration, String> {
     // Longer text could name a number that overflows the parser, which then panics.
     if text.len() > 16 {
-        return Err(format!("{text:?} is too long for a duration, such as 30s or 1h30m"));
+        return Err(format!(
+            "{text:?} is too long for a duration, such as 30s or 1h30m"
+        ));
     }
-    let duration: kube::core::Duration =
-        text.parse().map_err(|e| format!("{text:?} is no duration, such as 30s or 1h30m: {e}"))?;
+    let duration: kube::core::Duration = text
+        .parse()
+        .map_err(|e| format!("{text:?} is no duration, such as 30s or 1h30m: {e}"))?;
     if duration.is_negative() {
         return Err(format!("{text:?} is negative"));
     }
@@ -130,8 +151,18 @@ mod tests {
 
     #[test]
     fn durations_that_the_api_server_lets_through() {
-        for (text, millis) in [("5s", 5_000), ("5000ms", 5_000), ("0.5h", 1_800_000), ("1h30m", 5_400_000), ("24h", 86_400_000)] {
-            assert_eq!(parse_duration(text), Ok(Duration::from_millis(millis)), "{text}");
+        for (text, millis) in [
+            ("5s", 5_000),
+            ("5000ms", 5_000),
+            ("0.5h", 1_800_000),
+            ("1h30m", 5_400_000),
+            ("24h", 86_400_000),
+        ] {
+            assert_eq!(
+                parse_duration(text),
+                Ok(Duration::from_millis(millis)),
+                "{text}"
+            );
         }
         for bad in ["soon", "", "-5m", "1 day", "99999999999999999999h", "5"] {
             assert!(parse_duration(bad).is_err() || bad.is_empty(), "{bad}");

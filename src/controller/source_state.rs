@@ -94,7 +94,10 @@ pub(super) struct Claim {
 
 impl SourceState {
     pub(super) fn new(source: Source) -> Self {
-        let owner = Owner { name: (&*source.key.name).into(), uid: source.uid.clone() };
+        let owner = Owner {
+            name: (&*source.key.name).into(),
+            uid: source.uid.clone(),
+        };
         Self {
             handled_refresh: source.status.last_handled_refresh.clone(),
             source,
@@ -123,13 +126,18 @@ impl SourceState {
 
     /// The request for a refresh that no pass has answered.
     pub(super) fn open_refresh(&self) -> Option<&String> {
-        self.source.refresh.as_ref().filter(|r| self.handled_refresh.as_ref() != Some(*r))
+        self.source
+            .refresh
+            .as_ref()
+            .filter(|r| self.handled_refresh.as_ref() != Some(*r))
     }
 
     pub(super) fn pass(&self) -> Option<&Pass> {
         match &self.stage {
             Stage::Idle => None,
-            Stage::ReadingCredentials(pass) | Stage::Listing(pass) | Stage::Writing(pass) => Some(pass),
+            Stage::ReadingCredentials(pass) | Stage::Listing(pass) | Stage::Writing(pass) => {
+                Some(pass)
+            }
         }
     }
 
@@ -146,7 +154,9 @@ impl SourceState {
 
     /// The pass no longer waits for this pool.
     pub(super) fn settle(&mut self, name: &str) {
-        let waited = self.claim(name).is_some_and(|c| std::mem::take(&mut c.in_pass));
+        let waited = self
+            .claim(name)
+            .is_some_and(|c| std::mem::take(&mut c.in_pass));
         if waited && let Some(pass) = self.writing() {
             pass.outstanding -= 1;
         }

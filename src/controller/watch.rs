@@ -55,13 +55,21 @@ struct State {
 
 /// Watches what `api` names, for ever.
 pub(super) fn watch(api: Api<DynamicObject>) -> BoxStream<'static, WatchEvent> {
-    let state = State { stream: begin(&api), api, backoff: MIN_BACKOFF, wait: false };
+    let state = State {
+        stream: begin(&api),
+        api,
+        backoff: MIN_BACKOFF,
+        wait: false,
+    };
     unfold(state, next).boxed()
 }
 
 fn begin(api: &Api<DynamicObject>) -> BoxStream<'static, watcher::Result<Event<DynamicObject>>> {
     // Any version is good enough for a list: the watch brings what is newer.
-    let config = watcher::Config::default().any_semantic().page_size(PAGE_SIZE).timeout(WATCH_SECONDS);
+    let config = watcher::Config::default()
+        .any_semantic()
+        .page_size(PAGE_SIZE)
+        .timeout(WATCH_SECONDS);
     watcher(api.clone(), config).boxed()
 }
 
@@ -75,7 +83,9 @@ async fn next(mut state: State) -> Option<(WatchEvent, State)> {
             state.backoff = MIN_BACKOFF;
             match event {
                 Event::Init => WatchEvent::Relisting,
-                Event::InitApply(object) | Event::Apply(object) => WatchEvent::Seen(Box::new(object)),
+                Event::InitApply(object) | Event::Apply(object) => {
+                    WatchEvent::Seen(Box::new(object))
+                }
                 Event::InitDone => WatchEvent::Relisted,
                 Event::Delete(object) => WatchEvent::Gone(Box::new(object)),
             }

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::key::Key;
-use super::machine::{Action, Machine, Now, WRITING_DEADLINE, WriteOrder, WriteTicket, write_failure};
+use super::machine::{
+    Action, Machine, Now, WRITING_DEADLINE, WriteOrder, WriteTicket, write_failure,
+};
 use super::pace::{ApiPause, Repairs};
 use super::source_state::{Claim, SourceState};
 use crate::mirror::apply::WriteError;
@@ -68,7 +70,10 @@ impl Writes {
     /// Mirrors that were not seen since the relist began.
     pub(super) fn unseen(&self, namespace: Option<&str>) -> Vec<Key> {
         let within = |key: &Key| namespace.is_none_or(|n| n == &*key.namespace);
-        let gone = self.mirrors.iter().filter(|(key, m)| within(key) && !m.seen && m.observed.is_some());
+        let gone = self
+            .mirrors
+            .iter()
+            .filter(|(key, m)| within(key) && !m.seen && m.observed.is_some());
         gone.map(|(key, _)| key.clone()).collect()
     }
 
@@ -92,7 +97,10 @@ impl Writes {
         match error {
             WriteError::Unreachable(_) => self.pause.extend(now, None),
             WriteError::Throttled { retry_after, .. } => {
-                self.pause.extend(now, Some(Duration::from_secs(retry_after.unwrap_or(1).min(60))));
+                self.pause.extend(
+                    now,
+                    Some(Duration::from_secs(retry_after.unwrap_or(1).min(60))),
+                );
             }
             _ => self.pause.end(),
         }
@@ -100,7 +108,8 @@ impl Writes {
 
     /// Looks at these pools again at `at`.
     pub(super) fn hold_all(&mut self, source: &Key, names: BTreeSet<Arc<str>>, at: Instant) {
-        self.held.extend(names.into_iter().map(|name| (at, source.clone(), name)));
+        self.held
+            .extend(names.into_iter().map(|name| (at, source.clone(), name)));
     }
 
     fn decide(
@@ -114,14 +123,20 @@ impl Writes {
         let state = self.mirrors.get(mirror);
         let observed = state.and_then(|m| m.observed.as_deref());
         let object = claim.desired.object_fingerprint(owner);
-        let status = claim.desired.whole_status_fingerprint(observed.map_or(0, |o| o.generation));
+        let status = claim
+            .desired
+            .whole_status_fingerprint(observed.map_or(0, |o| o.generation));
         let version = observed.map_or(0, |o| o.resource_version);
         let converged = Converged {
             object: state.is_some_and(|m| m.applied == Some((object, version))),
             status: state.is_some_and(|m| m.applied_status == Some((status, version))),
         };
         let step = plan(&claim.desired, observed, owner, source_exists, converged);
-        let intent = if step == Step::ApplyStatus { status } else { object };
+        let intent = if step == Step::ApplyStatus {
+            status
+        } else {
+            object
+        };
         match (step, &claim.refused, &claim.skip) {
             (Step::Nothing, ..) => Decision::Settled,
             (Step::Conflict, ..) => Decision::Skipped(name_conflict(mirror, observed)),
@@ -138,7 +153,11 @@ impl Machine {
         let mirror = self.writes.mirrors.entry(key.clone()).or_default();
         mirror.seen = true;
         // Our own writes are known before the watch shows them, and a relist may show older ones.
-        if mirror.observed.as_ref().is_some_and(|known| known.resource_version >= observed.resource_version) {
+        if mirror
+            .observed
+            .as_ref()
+            .is_some_and(|known| known.resource_version >= observed.resource_version)
+        {
             return;
         }
         mirror.observed = Some(Box::new(observed));
@@ -148,8 +167,14 @@ impl Machine {
     }
 
     pub(super) fn mirror_gone(&mut self, key: &Key, version: u64, now: Now) {
-        let Some(mirror) = self.writes.mirrors.get_mut(key) else { return };
-        if mirror.observed.as_ref().is_none_or(|known| known.resource_version > version) {
+        let Some(mirror) = self.writes.mirrors.get_mut(key) else {
+            return;
+        };
+        if mirror
+            .observed
+            .as_ref()
+            .is_none_or(|known| known.resource_version > version)
+        {
             return;
         }
         mirror.observed = None;
@@ -196,8 +221,17 @@ impl Machine {
     fn decide(&self, source: &Key, name: &Arc<str>, now: Instant) -> Option<Decision> {
         let state = self.sources.get(source)?;
         let claim = state.pools.as_ref()?.get(name)?;
-        let mirror = Key { namespace: source.namespace.clone(), name: name.clone() };
-        Some(self.writes.decide(claim, &mirror, &state.owner, |uid| self.uids.contains(uid), now))
+        let mirror = Key {
+            namespace: source.namespace.clone(),
+            name: name.clone(),
+        };
+        Some(self.writes.decide(
+            claim,
+            &mirror,
+            &state.owner,
+            |uid| self.uids.contains(uid),
+            now,
+        ))
     }
 
     /// Looks at a pool: settles it, or queues its next write before those of the passes.
@@ -220,7 +254,9 @@ impl Machine {
     }
 
     fn settle(&mut self, source: &Key, name: &Arc<str>, decision: Option<Decision>, now: Now) {
-        let Some(state) = self.sources.get_mut(source) else { return };
+        let Some(state) = self.sources.get_mut(source) else {
+            return;
+        };
         if let (Some(claim), Some(decision)) = (state.claim(name), decision) {
             claim.conflicts = 0;
             claim.failures = 0;
@@ -237,16 +273,24 @@ impl Machine {
     }
 
     pub(super) fn enqueue(&mut self, source: &Key, name: &Arc<str>, urgent: bool) {
-        let Some(claim) = self.sources.get_mut(source).and_then(|s| s.claim(name)) else { return };
+        let Some(claim) = self.sources.get_mut(source).and_then(|s| s.claim(name)) else {
+            return;
+        };
         if std::mem::replace(&mut claim.queued, true) {
             return;
         }
-        let queue = if urgent { &mut self.writes.urgent } else { &mut self.writes.planned };
+        let queue = if urgent {
+            &mut self.writes.urgent
+        } else {
+            &mut self.writes.planned
+        };
         queue.push_back((source.clone(), name.clone()));
     }
 
     fn hold(&mut self, source: &Key, name: &Arc<str>, at: Instant) {
-        let Some(claim) = self.sources.get_mut(source).and_then(|s| s.claim(name)) else { return };
+        let Some(claim) = self.sources.get_mut(source).and_then(|s| s.claim(name)) else {
+            return;
+        };
         if !std::mem::replace(&mut claim.queued, true) {
             self.writes.held.insert((at, source.clone(), name.clone()));
         }
@@ -256,13 +300,28 @@ impl Machine {
         if self.writes.is_paused(now.instant) {
             return None;
         }
-        while self.writes.held.first().is_some_and(|(at, ..)| *at <= now.instant) {
-            let Some((_, source, name)) = self.writes.held.pop_first() else { break };
+        while self
+            .writes
+            .held
+            .first()
+            .is_some_and(|(at, ..)| *at <= now.instant)
+        {
+            let Some((_, source, name)) = self.writes.held.pop_first() else {
+                break;
+            };
             self.writes.urgent.push_back((source, name));
         }
-        let limit = if self.writes.pause.is_probing() { 1 } else { limit };
+        let limit = if self.writes.pause.is_probing() {
+            1
+        } else {
+            limit
+        };
         while self.writes.in_flight < limit {
-            let (source, name) = self.writes.urgent.pop_front().or_else(|| self.writes.planned.pop_front())?;
+            let (source, name) = self
+                .writes
+                .urgent
+                .pop_front()
+                .or_else(|| self.writes.planned.pop_front())?;
             if let Some(action) = self.begin_write(source, name, now) {
                 return Some(action);
             }
@@ -280,7 +339,10 @@ impl Machine {
             self.settle(&source, &name, decision, now);
             return None;
         };
-        let key = Key { namespace: source.namespace.clone(), name: name.clone() };
+        let key = Key {
+            namespace: source.namespace.clone(),
+            name: name.clone(),
+        };
         if self.writes.mirrors.get(&key).is_some_and(|m| m.busy) {
             // Another source's write, or one for a former source of this name: its end is awaited.
             self.hold(&source, &name, now.instant + Duration::from_millis(50));
@@ -296,12 +358,37 @@ impl Machine {
         let mirror = self.writes.mirrors.entry(key.clone()).or_default();
         mirror.busy = true;
         self.writes.in_flight += 1;
-        let order = WriteOrder { desired, owner, observed: mirror.observed.clone(), now: now.wall };
-        Some(Action::Write(WriteTicket { source, uid, mirror: key, intent, step }, order))
+        let order = WriteOrder {
+            desired,
+            owner,
+            observed: mirror.observed.clone(),
+            now: now.wall,
+        };
+        Some(Action::Write(
+            WriteTicket {
+                source,
+                uid,
+                mirror: key,
+                intent,
+                step,
+            },
+            order,
+        ))
     }
 
-    pub(super) fn written(&mut self, ticket: &WriteTicket, result: Result<Observed, WriteError>, now: Now) {
-        let WriteTicket { source, uid, mirror: key, intent, step } = ticket;
+    pub(super) fn written(
+        &mut self,
+        ticket: &WriteTicket,
+        result: Result<Observed, WriteError>,
+        now: Now,
+    ) {
+        let WriteTicket {
+            source,
+            uid,
+            mirror: key,
+            intent,
+            step,
+        } = ticket;
         self.writes.in_flight -= 1;
         let mirror = self.writes.mirrors.entry(key.clone()).or_default();
         mirror.busy = false;
@@ -313,7 +400,11 @@ impl Machine {
                     Step::ApplyStatus => mirror.applied_status = applied,
                     _ => mirror.applied = applied,
                 }
-                if mirror.observed.as_ref().is_none_or(|k| k.resource_version < observed.resource_version) {
+                if mirror
+                    .observed
+                    .as_ref()
+                    .is_none_or(|k| k.resource_version < observed.resource_version)
+                {
                     mirror.observed = Some(Box::new(observed));
                 }
                 None
@@ -329,7 +420,11 @@ impl Machine {
             None => self.writes.api_answered(),
             Some(error) => self.writes.api_failed(error, now.instant),
         }
-        let Some(state) = self.sources.get_mut(source).filter(|s| s.source.uid == *uid) else {
+        let Some(state) = self
+            .sources
+            .get_mut(source)
+            .filter(|s| s.source.uid == *uid)
+        else {
             self.forget_unclaimed(key);
             return;
         };
@@ -353,20 +448,41 @@ impl Machine {
         }
     }
 
-    fn write_failed(&mut self, source: &Key, key: &Key, intent: Fingerprint, error: WriteError, now: Now) {
-        let Some(claim) = self.sources.get_mut(source).and_then(|s| s.claim(&key.name)) else { return };
+    fn write_failed(
+        &mut self,
+        source: &Key,
+        key: &Key,
+        intent: Fingerprint,
+        error: WriteError,
+        now: Now,
+    ) {
+        let Some(claim) = self
+            .sources
+            .get_mut(source)
+            .and_then(|s| s.claim(&key.name))
+        else {
+            return;
+        };
         let name = &key.name;
         let wait = match &error {
             WriteError::Refused(message) => {
-                let message = format!("{message}; mend what refuses it, or leave the pool out of the selection");
+                let message = format!(
+                    "{message}; mend what refuses it, or leave the pool out of the selection"
+                );
                 tracing::warn!(pool = %key, source = %source, %message, "the API server refuses the mirror of a pool");
-                let skip = Skip { id: name.to_string(), reason: SkipReason::Refused, message };
+                let skip = Skip {
+                    id: name.to_string(),
+                    reason: SkipReason::Refused,
+                    message,
+                };
                 claim.refused = Some((intent, now.instant + REFUSED_PAUSE));
                 self.settle(source, name, Some(Decision::Skipped(skip)), now);
                 return;
             }
             // The watch shows the version that was in the way; until then the same would fail again.
-            WriteError::Conflict(_) | WriteError::NotFound(_) if claim.conflicts < MAX_CONFLICTS => {
+            WriteError::Conflict(_) | WriteError::NotFound(_)
+                if claim.conflicts < MAX_CONFLICTS =>
+            {
                 claim.conflicts += 1;
                 let wait = Duration::from_millis(20 << claim.conflicts.min(6));
                 self.hold(source, name, now.instant + wait);
@@ -401,9 +517,19 @@ impl Machine {
     /// Keeps nothing of a name that neither exists nor is wanted.
     fn forget_unclaimed(&mut self, key: &Key) {
         let wanted = self.sources.iter().any(|(source, state)| {
-            source.namespace == key.namespace && state.pools.as_ref().is_some_and(|p| p.contains_key(&key.name))
+            source.namespace == key.namespace
+                && state
+                    .pools
+                    .as_ref()
+                    .is_some_and(|p| p.contains_key(&key.name))
         });
-        if !wanted && self.writes.mirrors.get(key).is_some_and(|m| m.observed.is_none() && !m.busy) {
+        if !wanted
+            && self
+                .writes
+                .mirrors
+                .get(key)
+                .is_some_and(|m| m.observed.is_none() && !m.busy)
+        {
             self.writes.mirrors.remove(key);
         }
     }
@@ -412,9 +538,15 @@ impl Machine {
 fn name_conflict(mirror: &Key, observed: Option<&Observed>) -> Skip {
     let holder = match observed.and_then(|o| o.controller.as_ref()) {
         Some(controller) if controller.is_source => {
-            format!("the mirror of another source (uid {}) in this namespace", controller.uid)
+            format!(
+                "the mirror of another source (uid {}) in this namespace",
+                controller.uid
+            )
         }
-        Some(controller) => format!("an object that another controller (uid {}) owns", controller.uid),
+        Some(controller) => format!(
+            "an object that another controller (uid {}) owns",
+            controller.uid
+        ),
         None => "an object that this controller did not make".to_owned(),
     };
     Skip {

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, OwnerReference};
+use kube::Client;
 use kube::api::{Api, DynamicObject, Patch, PatchParams};
 use kube::core::{ApiResource, Status};
-use kube::Client;
 use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -85,7 +85,10 @@ pub enum WriteError {
 pub async fn perform(client: &Client, write: &Write<'_>) -> Result<Observed, WriteError> {
     match timeout(CALL_TIMEOUT, send(client, write)).await {
         Ok(answer) => answer,
-        Err(_) => Err(WriteError::Unreachable(format!("no answer within {} s", CALL_TIMEOUT.as_secs()))),
+        Err(_) => Err(WriteError::Unreachable(format!(
+            "no answer within {} s",
+            CALL_TIMEOUT.as_secs()
+        ))),
     }
 }
 
@@ -105,17 +108,26 @@ async fn send(client: &Client, write: &Write<'_>) -> Result<Observed, WriteError
     let params = PatchParams::apply(CONTROLLER_NAME);
     let answer = match write.step {
         // Without force: where another manager owns a field, the object is not ours to take.
-        Step::Create => api.patch(write.name, &params, &Patch::Apply(object(write))).await,
-        Step::Apply => api.patch(write.name, &params.force(), &Patch::Apply(object(write))).await,
+        Step::Create => {
+            api.patch(write.name, &params, &Patch::Apply(object(write)))
+                .await
+        }
+        Step::Apply => {
+            api.patch(write.name, &params.force(), &Patch::Apply(object(write)))
+                .await
+        }
         Step::ApplyStatus => {
             let body = status(write).map_err(|e| WriteError::Refused(e.to_string()))?;
-            api.patch_status(write.name, &params.force(), &Patch::Apply(body)).await
+            api.patch_status(write.name, &params.force(), &Patch::Apply(body))
+                .await
         }
         Step::ReplaceOwner => replace_owner(&api, write).await,
         Step::Nothing | Step::Conflict => api.get(write.name).await,
     };
     let object = answer.map_err(|e| classify(&e))?;
-    Observed::of(object).ok_or_else(|| WriteError::ServerError("the answer has no uid or resourceVersion".to_owned()))
+    Observed::of(object).ok_or_else(|| {
+        WriteError::ServerError("the answer has no uid or resourceVersion".to_owned())
+    })
 }
 
 /// Two controller references are refused, and one that other fields managers hold is not removed by
@@ -130,7 +142,10 @@ async fn replace_owner(api: &Api<DynamicObject>, write: &Write<'_>) -> kube::Res
         "resourceVersion": write.observed.map(|o| o.resource_version.to_string()),
         "ownerReferences": references,
     }});
-    let params = PatchParams { field_manager: Some(CONTROLLER_NAME.to_owned()), ..PatchParams::default() };
+    let params = PatchParams {
+        field_manager: Some(CONTROLLER_NAME.to_owned()),
+        ..PatchParams::default()
+    };
     api.patch(write.name, &params, &Patch::Merge(patch)).await
 }
 
@@ -162,7 +177,12 @@ struct Metadata<'a> {
 }
 
 fn object<'a>(write: &Write<'a>) -> Object<'a> {
-    let Desired { labels, annotations, spec, .. } = write.desired;
+    let Desired {
+        labels,
+        annotations,
+        spec,
+        ..
+    } = write.desired;
     Object {
         metadata: Metadata {
             labels: Some(labels),
@@ -182,12 +202,23 @@ fn status<'a>(write: &Write<'a>) -> serde_json::Result<Object<'a>> {
     let text = write.desired.status.get();
     let inner = &text[..text.len() - 1];
     let separator = if inner.len() > 1 { "," } else { "" };
-    let text = format!("{inner}{separator}\"observedGeneration\":{generation},\"conditions\":{conditions}}}");
-    Ok(Object { status: Some(RawValue::from_string(text)?), ..empty(write) })
+    let text = format!(
+        "{inner}{separator}\"observedGeneration\":{generation},\"conditions\":{conditions}}}"
+    );
+    Ok(Object {
+        status: Some(RawValue::from_string(text)?),
+        ..empty(write)
+    })
 }
 
 fn empty<'a>(write: &Write<'a>) -> Object<'a> {
-    Object { api_version: API_VERSION, kind: POOL_KIND, metadata: identity(write), spec: None, status: None }
+    Object {
+        api_version: API_VERSION,
+        kind: POOL_KIND,
+        metadata: identity(write),
+        spec: None,
+        status: None,
+    }
 }
 
 /// The uid keeps an apply from creating anew what was deleted meanwhile, the resourceVersion from
@@ -196,7 +227,9 @@ fn identity<'a>(write: &Write<'a>) -> Metadata<'a> {
     Metadata {
         name: write.name,
         uid: write.observed.map(|o| &*o.uid),
-        resource_version: write.observed.map_or_else(|| NO_OBJECT.to_owned(), |o| o.resource_version.to_string()),
+        resource_version: write
+            .observed
+            .map_or_else(|| NO_OBJECT.to_owned(), |o| o.resource_version.to_string()),
         labels: None,
         annotations: None,
         owner_references: Vec::new(),
@@ -232,9 +265,18 @@ fn classify_status(status: &Status) -> WriteError {
         404 => WriteError::NotFound(message),
         429 => WriteError::Throttled {
             message,
-            retry_after: status.details.as_ref().and_then(|d| u64::try_from(d.retry_after_seconds).ok()).filter(|s| *s > 0),
+            retry_after: status
+                .details
+                .as_ref()
+                .and_then(|d| u64::try_from(d.retry_after_seconds).ok())
+                .filter(|s| *s > 0),
         },
-        403 if causes.into_iter().any(|c| c.reason == "NamespaceTerminating") => WriteError::NamespaceTerminating,
+        403 if causes
+            .into_iter()
+            .any(|c| c.reason == "NamespaceTerminating") =>
+        {
+            WriteError::NamespaceTerminating
+        }
         // Only the authorizer names the user; what else says 403 is admission: a quota, a policy.
         401 => WriteError::Forbidden(message),
         403 if message.contains("is forbidden: User \"") => WriteError::Forbidden(message),

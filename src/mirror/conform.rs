@@ -44,10 +44,22 @@ impl PoolShape {
     #[must_use]
     pub fn of_the_crd() -> Self {
         let crd = ModelArtsPool::crd();
-        let schema = crd.spec.versions.into_iter().next().and_then(|v| v.schema?.open_api_v3_schema);
+        let schema = crd
+            .spec
+            .versions
+            .into_iter()
+            .next()
+            .and_then(|v| v.schema?.open_api_v3_schema);
         let mut properties = schema.and_then(|s| s.properties).unwrap_or_default();
-        let mut part = |name: &str| properties.remove(name).map_or(Shape::Any, |s| Shape::of(&s));
-        Self { spec: part("spec"), status: part("status") }
+        let mut part = |name: &str| {
+            properties
+                .remove(name)
+                .map_or(Shape::Any, |s| Shape::of(&s))
+        };
+        Self {
+            spec: part("spec"),
+            status: part("status"),
+        }
     }
 
     /// The cloud's spec as the API server accepts it.
@@ -73,10 +85,15 @@ impl Shape {
                 _ => Self::Any,
             },
             Some("object") => match (&schema.properties, &schema.additional_properties) {
-                (Some(fields), _) => {
-                    Self::Object(fields.iter().map(|(name, field)| (name.clone(), Self::of(field))).collect())
+                (Some(fields), _) => Self::Object(
+                    fields
+                        .iter()
+                        .map(|(name, field)| (name.clone(), Self::of(field)))
+                        .collect(),
+                ),
+                (None, Some(JSONSchemaPropsOrBool::Schema(value))) => {
+                    Self::Map(Box::new(Self::of(value)))
                 }
-                (None, Some(JSONSchemaPropsOrBool::Schema(value))) => Self::Map(Box::new(Self::of(value))),
                 _ => Self::Object(BTreeMap::new()),
             },
             _ => Self::Any,
@@ -98,15 +115,20 @@ fn conform(value: Value, shape: &Shape) -> Option<Value> {
         // A null in a known field says the same as its absence.
         (_, Value::Null) => None,
         (Shape::String, value) => text(value).map(Value::String),
-        (Shape::DateTime, Value::String(s)) => s.parse::<Timestamp>().ok().map(|t| Value::String(t.to_string())),
+        (Shape::DateTime, Value::String(s)) => s
+            .parse::<Timestamp>()
+            .ok()
+            .map(|t| Value::String(t.to_string())),
         (Shape::Integer, value) => integer(&value).map(Value::from),
         (Shape::Boolean, Value::Bool(b)) => Some(Value::Bool(b)),
         (Shape::Boolean, Value::String(s)) => s.parse().ok().map(Value::Bool),
-        (Shape::Array(item), Value::Array(items)) => {
-            Some(Value::Array(items.into_iter().filter_map(|i| conform(i, item)).collect()))
-        }
+        (Shape::Array(item), Value::Array(items)) => Some(Value::Array(
+            items.into_iter().filter_map(|i| conform(i, item)).collect(),
+        )),
         // Some versions of the cloud's API send one object where others send an array of them.
-        (Shape::Array(item), value @ Value::Object(_)) => conform(value, item).map(|one| Value::Array(vec![one])),
+        (Shape::Array(item), value @ Value::Object(_)) => {
+            conform(value, item).map(|one| Value::Array(vec![one]))
+        }
         (Shape::Object(fields), Value::Object(object)) => Some(Value::Object(
             object
                 .into_iter()
@@ -119,9 +141,12 @@ fn conform(value: Value, shape: &Shape) -> Option<Value> {
                 })
                 .collect(),
         )),
-        (Shape::Map(shape), Value::Object(object)) => {
-            Some(Value::Object(object.into_iter().filter_map(|(k, v)| Some((k, conform(v, shape)?))).collect()))
-        }
+        (Shape::Map(shape), Value::Object(object)) => Some(Value::Object(
+            object
+                .into_iter()
+                .filter_map(|(k, v)| Some((k, conform(v, shape)?)))
+                .collect(),
+        )),
         _ => None,
     }
 }
@@ -139,7 +164,9 @@ pub(super) fn text(value: Value) -> Option<String> {
 /// An integer of 64 bits, also where the cloud sends a string for one. A fraction is no integer.
 fn integer(value: &Value) -> Option<i64> {
     match value {
-        Value::Number(n) => n.as_i64().or_else(|| n.as_f64().filter(|_| !n.is_u64()).and_then(whole)),
+        Value::Number(n) => n
+            .as_i64()
+            .or_else(|| n.as_f64().filter(|_| !n.is_u64()).and_then(whole)),
         Value::String(s) => s.trim().parse().ok(),
         _ => None,
     }
@@ -176,16 +203,23 @@ mod tests {
     #[test]
     fn numbers_as_strings_and_strings_as_numbers() {
         assert_eq!(
-            spec(json!({"controlMode": "9", "type": 5, "resources": [{"count": " 2 ", "dataVolumes": [{"size": 100, "count": "1"}]}]})),
+            spec(
+                json!({"controlMode": "9", "type": 5, "resources": [{"count": " 2 ", "dataVolumes": [{"size": 100, "count": "1"}]}]})
+            ),
             json!({"controlMode": 9, "type": "5", "resources": [{"count": 2, "dataVolumes": [{"size": "100", "count": 1}]}]})
         );
-        assert_eq!(spec(json!({"ipv6enable": "true"})), json!({"ipv6enable": true}));
+        assert_eq!(
+            spec(json!({"ipv6enable": "true"})),
+            json!({"ipv6enable": true})
+        );
     }
 
     #[test]
     fn one_object_stands_for_an_array_of_one() {
         assert_eq!(
-            status(json!({"resources": {"available": {"flavor": "f", "count": 1}, "creating": null}, "clusters": {"name": "c", "plugins": {"name": "p"}}})),
+            status(
+                json!({"resources": {"available": {"flavor": "f", "count": 1}, "creating": null}, "clusters": {"name": "c", "plugins": {"name": "p"}}})
+            ),
             json!({"resources": {"available": [{"flavor": "f", "count": 1}]}, "clusters": [{"name": "c", "plugins": [{"name": "p"}]}]})
         );
     }
@@ -193,11 +227,16 @@ mod tests {
     #[test]
     fn a_known_field_of_a_wrong_type_is_left_out_and_the_rest_stays() {
         assert_eq!(
-            spec(json!({"type": {"no": 1}, "scope": ["a", null, 7, {}], "controlMode": 1.5, "network": "n", "jobFlavors": "x",
-                "clusterFlavor": "kept", "resources": [{"count": 9_223_372_036_854_775_808_u64, "flavor": "f"}, "odd"]})),
+            spec(
+                json!({"type": {"no": 1}, "scope": ["a", null, 7, {}], "controlMode": 1.5, "network": "n", "jobFlavors": "x",
+                "clusterFlavor": "kept", "resources": [{"count": 9_223_372_036_854_775_808_u64, "flavor": "f"}, "odd"]})
+            ),
             json!({"scope": ["a", "7"], "clusterFlavor": "kept", "resources": [{"flavor": "f"}]})
         );
-        assert_eq!(status(json!({"resources": [], "phase": "Running"})), json!({"phase": "Running"}));
+        assert_eq!(
+            status(json!({"resources": [], "phase": "Running"})),
+            json!({"phase": "Running"})
+        );
     }
 
     #[test]

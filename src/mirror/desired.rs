@@ -7,18 +7,27 @@ use serde_json::{Map, Value, json};
 use super::conform::PoolShape;
 use super::counts::{NODE_STATES, counts, flavors};
 use super::fingerprint::{Fingerprint, combined, fingerprint};
-use super::plan::Owner;
 use super::metadata::{is_dns1123_subdomain, metadata};
+use super::plan::Owner;
 use crate::api::PoolCounts;
-use crate::api::conditions::{ConditionState, ConditionStatus, LISTED, READY, SYNCED, is_valid_reason, truncated};
+use crate::api::conditions::{
+    ConditionState, ConditionStatus, LISTED, READY, SYNCED, is_valid_reason, truncated,
+};
 
 /// Bytes of the JSON of a pool that is mirrored at most: etcd takes 1.5 MiB for an object.
-pub const MAX_POOL_BYTES: usize = 1024 * 1024;
+const MAX_POOL_BYTES: usize = 1024 * 1024;
 
 /// Fields of a mirror's status that are the controller's; the cloud's of the same names go to
 /// `status.cloud`.
-const OUR_STATUS_FIELDS: [&str; 7] =
-    ["counts", "flavors", "creationTimestamp", "otherMetadata", "cloud", "observedGeneration", "conditions"];
+const OUR_STATUS_FIELDS: [&str; 7] = [
+    "counts",
+    "flavors",
+    "creationTimestamp",
+    "otherMetadata",
+    "cloud",
+    "observedGeneration",
+    "conditions",
+];
 
 /// What a mirror should be, compactly: the JSON to write, fingerprints to compare it by, and the
 /// little that is summed up for the source.
@@ -78,7 +87,7 @@ pub struct Skip {
 pub enum SkipReason {
     /// The id is no name of a Kubernetes object.
     InvalidName,
-    /// The pool's JSON is over [`MAX_POOL_BYTES`].
+    /// The pool's JSON is over 1 MiB.
     TooLarge,
     /// The name is held by an object that is not this source's.
     NameConflict,
@@ -115,7 +124,11 @@ impl Desired {
     /// The conditions of the mirror of a pool that is in the last complete listing.
     #[must_use]
     pub fn conditions(&self) -> [ConditionState; 3] {
-        let Readiness { status, reason, message } = &self.readiness;
+        let Readiness {
+            status,
+            reason,
+            message,
+        } = &self.readiness;
         [
             ConditionState::new(READY, *status, &**reason, &**message),
             ConditionState::new(SYNCED, ConditionStatus::True, "Synced", ""),
@@ -140,7 +153,11 @@ pub fn desired(
 ) -> Result<Desired, Skip> {
     let skip = |reason, message| {
         // An id can be as long as a listing; its beginning is enough to find the pool by.
-        Err(Skip { id: truncated(id, 253).to_owned(), reason, message })
+        Err(Skip {
+            id: truncated(id, 253).to_owned(),
+            reason,
+            message,
+        })
     };
     if !is_dns1123_subdomain(id) {
         return skip(
@@ -154,7 +171,9 @@ pub fn desired(
     if bytes > MAX_POOL_BYTES {
         return skip(
             SkipReason::TooLarge,
-            format!("the pool's JSON has {bytes} bytes, a mirror holds at most {MAX_POOL_BYTES}; look for what is so large in its labels, annotations and spec"),
+            format!(
+                "the pool's JSON has {bytes} bytes, a mirror holds at most {MAX_POOL_BYTES}; look for what is so large in its labels, annotations and spec"
+            ),
         );
     }
     let metadata = metadata(&pool, source, workspace);
@@ -171,7 +190,10 @@ pub fn desired(
         status.insert("flavors".to_owned(), Value::String(flavors));
     }
     if let Some(created) = created {
-        status.insert("creationTimestamp".to_owned(), Value::String(created.to_string()));
+        status.insert(
+            "creationTimestamp".to_owned(),
+            Value::String(created.to_string()),
+        );
     }
     if !metadata.other.is_empty() {
         status.insert("otherMetadata".to_owned(), json!(metadata.other));
@@ -211,8 +233,9 @@ pub(super) fn metadata_fingerprint(labels: &Value, annotations: &Value) -> Finge
 
 /// The cloud's status as the mirror keeps it.
 fn cloud_part(cloud: Map<String, Value>, logical: bool, shape: &PoolShape) -> Map<String, Value> {
-    let (renamed, cloud): (Map<_, _>, Map<_, _>) =
-        cloud.into_iter().partition(|(key, _)| OUR_STATUS_FIELDS.contains(&key.as_str()));
+    let (renamed, cloud): (Map<_, _>, Map<_, _>) = cloud
+        .into_iter()
+        .partition(|(key, _)| OUR_STATUS_FIELDS.contains(&key.as_str()));
     let mut status = shape.status(cloud);
     if !renamed.is_empty() {
         status.insert("cloud".to_owned(), Value::Object(renamed));
@@ -234,20 +257,35 @@ fn cloud_part(cloud: Map<String, Value>, logical: bool, shape: &PoolShape) -> Ma
 }
 
 fn readiness(status: &Map<String, Value>) -> Readiness {
-    let phase = status.get("phase").and_then(Value::as_str).unwrap_or_default();
-    let message = status.get("message").and_then(Value::as_str).unwrap_or_default();
+    let phase = status
+        .get("phase")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let message = status
+        .get("message")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     let (status, reason) = match phase {
         "" => (ConditionStatus::Unknown, "NoPhase"),
         "Running" => (ConditionStatus::True, phase),
         other if is_valid_reason(other) => (ConditionStatus::False, other),
         _ => (ConditionStatus::False, "OtherPhase"),
     };
-    Readiness { status, reason: reason.into(), message: message.into() }
+    Readiness {
+        status,
+        reason: reason.into(),
+        message: message.into(),
+    }
 }
 
 /// When the cloud says the pool was created, where it says a time.
 fn created(pool: &Map<String, Value>) -> Option<Timestamp> {
-    let time: Timestamp = pool.get("metadata")?.get("creationTimestamp")?.as_str()?.parse().ok()?;
+    let time: Timestamp = pool
+        .get("metadata")?
+        .get("creationTimestamp")?
+        .as_str()?
+        .parse()
+        .ok()?;
     Timestamp::from_second(time.as_second()).ok()
 }
 

@@ -9,7 +9,14 @@ fn mirror(pool: &Value) -> Desired {
 fn try_mirror(pool: &Value) -> Result<Desired, Skip> {
     let map = pool.as_object().expect("an object").clone();
     let id = pool["metadata"]["name"].as_str().expect("a name");
-    desired(id, map, &pool.to_string(), "src", "0", &PoolShape::of_the_crd())
+    desired(
+        id,
+        map,
+        &pool.to_string(),
+        "src",
+        "0",
+        &PoolShape::of_the_crd(),
+    )
 }
 
 fn status(pool: &Value) -> Value {
@@ -41,7 +48,11 @@ fn sample() -> Value {
 fn the_documented_sample() {
     let pool = sample();
     let mirror = mirror(&pool);
-    assert_eq!(spec(&pool), pool["spec"], "the cloud's spec, in the cloud's order");
+    assert_eq!(
+        spec(&pool),
+        pool["spec"],
+        "the cloud's spec, in the cloud's order"
+    );
     assert_eq!(
         status(&pool),
         json!({
@@ -56,7 +67,10 @@ fn the_documented_sample() {
     assert!(mirror.dedicate);
     assert_eq!(mirror.phase.as_deref(), Some("Running"));
     let [ready, synced, listed] = mirror.conditions();
-    assert_eq!((ready.status, &*ready.reason), (ConditionStatus::True, "Running"));
+    assert_eq!(
+        (ready.status, &*ready.reason),
+        (ConditionStatus::True, "Running")
+    );
     assert_eq!(synced.status, ConditionStatus::True);
     assert_eq!(listed.status, ConditionStatus::True);
 }
@@ -73,7 +87,11 @@ fn unknown_is_never_zero() {
         ("Logical", Some(json!({"available": []})), Some(0)),
         ("Dedicate", Some(json!({"available": null})), Some(0)),
         ("Dedicate", Some(json!("odd")), None),
-        ("Dedicate", Some(json!({"available": [{"flavor": "f"}]})), None),
+        (
+            "Dedicate",
+            Some(json!({"available": [{"flavor": "f"}]})),
+            None,
+        ),
     ];
     for (type_, resources, expected) in cases {
         let mut pool = sample();
@@ -87,7 +105,9 @@ fn unknown_is_never_zero() {
         assert_eq!(counts.available, expected, "{type_} {resources:?}");
         assert_eq!(counts.desired, Some(2));
         let absent = status(&pool).get("resources").is_none();
-        let said = resources.as_ref().is_some_and(|r| r.is_object() && !(type_ == "Logical" && r == &json!({})));
+        let said = resources
+            .as_ref()
+            .is_some_and(|r| r.is_object() && !(type_ == "Logical" && r == &json!({})));
         assert_eq!(absent, !said, "{type_} {resources:?}");
     }
 }
@@ -107,7 +127,11 @@ fn readiness_follows_the_phase() {
     for (phase, expected, reason) in [
         (json!("Running"), ConditionStatus::True, "Running"),
         (json!("Abnormal"), ConditionStatus::False, "Abnormal"),
-        (json!("SomethingNew"), ConditionStatus::False, "SomethingNew"),
+        (
+            json!("SomethingNew"),
+            ConditionStatus::False,
+            "SomethingNew",
+        ),
         (json!("故障 了"), ConditionStatus::False, "OtherPhase"),
         (json!(""), ConditionStatus::Unknown, "NoPhase"),
         (Value::Null, ConditionStatus::Unknown, "NoPhase"),
@@ -116,18 +140,30 @@ fn readiness_follows_the_phase() {
         let mut pool = sample();
         pool["status"]["phase"] = phase.clone();
         let readiness = mirror(&pool).readiness;
-        assert_eq!((readiness.status, &*readiness.reason), (expected, reason), "{phase}");
+        assert_eq!(
+            (readiness.status, &*readiness.reason),
+            (expected, reason),
+            "{phase}"
+        );
     }
 }
 
 #[test]
 fn the_clouds_fields_with_our_names_go_aside() {
     let mut pool = sample();
-    for (name, value) in [("conditions", json!([1])), ("counts", json!("x")), ("observedGeneration", json!("y")), ("cloud", json!(0))] {
+    for (name, value) in [
+        ("conditions", json!([1])),
+        ("counts", json!("x")),
+        ("observedGeneration", json!("y")),
+        ("cloud", json!(0)),
+    ] {
         pool["status"][name] = value;
     }
     let status = status(&pool);
-    assert_eq!(status["cloud"], json!({"conditions": [1], "counts": "x", "observedGeneration": "y", "cloud": 0}));
+    assert_eq!(
+        status["cloud"],
+        json!({"conditions": [1], "counts": "x", "observedGeneration": "y", "cloud": 0})
+    );
     assert_eq!(status["counts"]["desired"], 2);
     assert!(status.get("conditions").is_none());
 }
@@ -135,7 +171,10 @@ fn the_clouds_fields_with_our_names_go_aside() {
 #[test]
 fn times_that_are_none_are_left_out() {
     for (sent, kept) in [
-        (json!("2022-09-16T11:10:40.5+08:00"), json!("2022-09-16T03:10:40Z")),
+        (
+            json!("2022-09-16T11:10:40.5+08:00"),
+            json!("2022-09-16T03:10:40Z"),
+        ),
         (json!("2022-09-16 CST"), Value::Null),
         (json!(5), Value::Null),
     ] {
@@ -149,11 +188,17 @@ fn times_that_are_none_are_left_out() {
 fn pools_that_can_not_be_mirrored() {
     let mut named = sample();
     named["metadata"]["name"] = json!("Not_A_Name");
-    assert_eq!(try_mirror(&named).expect_err("a skip").reason, SkipReason::InvalidName);
+    assert_eq!(
+        try_mirror(&named).expect_err("a skip").reason,
+        SkipReason::InvalidName
+    );
 
     let mut large = sample();
     large["spec"]["x"] = json!("x".repeat(MAX_POOL_BYTES));
-    assert_eq!(try_mirror(&large).expect_err("a skip").reason, SkipReason::TooLarge);
+    assert_eq!(
+        try_mirror(&large).expect_err("a skip").reason,
+        SkipReason::TooLarge
+    );
 }
 
 #[test]

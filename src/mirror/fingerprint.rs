@@ -55,11 +55,13 @@ fn hash_number(number: &Number, hasher: &mut impl Hasher) {
 }
 
 /// The integer that `float` is, where it is one that 64 bits hold.
-#[must_use]
-pub fn whole(float: f64) -> Option<i64> {
+pub(super) fn whole(float: f64) -> Option<i64> {
     // Both bounds are exact powers of two, so that the comparison does not round.
     let fits = float >= -9_223_372_036_854_775_808.0 && float < 9_223_372_036_854_775_808.0;
-    #[allow(clippy::cast_possible_truncation, reason = "whole and within the bounds of i64")]
+    #[allow(
+        clippy::cast_possible_truncation,
+        reason = "whole and within the bounds of i64"
+    )]
     (fits && float.fract() == 0.0).then_some(float as i64)
 }
 
@@ -113,7 +115,11 @@ mod tests {
             ("-0.0", "0"),
         ] {
             let parse = |text: &str| serde_json::from_str::<Value>(text).expect("a number");
-            assert_eq!(fingerprint(&parse(sent)), fingerprint(&parse(stored)), "{sent}");
+            assert_eq!(
+                fingerprint(&parse(sent)),
+                fingerprint(&parse(stored)),
+                "{sent}"
+            );
         }
     }
 }

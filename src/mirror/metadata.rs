@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::conform::text;
-use crate::api::{CLOUD_API_VERSION_ANNOTATION, CONTROLLER_NAME, MANAGED_BY_LABEL, SOURCE_LABEL, WORKSPACE_LABEL};
+use crate::api::{
+    CLOUD_API_VERSION_ANNOTATION, CONTROLLER_NAME, MANAGED_BY_LABEL, SOURCE_LABEL, WORKSPACE_LABEL,
+};
 
 /// Bytes of keys and values that go to the metadata. Kubernetes refuses objects with more than 256
 /// KiB of annotations; the rest is left to other people.
@@ -41,7 +43,8 @@ pub(super) fn metadata(pool: &Map<String, Value>, source: &str, workspace: &str)
         }
         let annotation_is_free = !result.annotations.contains_key(&key);
         let valid_value = is_valid_label_value(&value);
-        let placeable = is_the_clouds(&key) && is_valid_key(&key) && (valid_value || annotation_is_free);
+        let placeable =
+            is_the_clouds(&key) && is_valid_key(&key) && (valid_value || annotation_is_free);
         if !placeable || !take(&mut room, &key, &value) {
             result.other.insert(format!("labels/{key}"), value);
         } else if valid_value {
@@ -51,20 +54,36 @@ pub(super) fn metadata(pool: &Map<String, Value>, source: &str, workspace: &str)
         }
     }
     // A workspace's id may be longer than a label's value.
-    let place = if is_valid_label_value(workspace) { &mut result.labels } else { &mut result.annotations };
+    let place = if is_valid_label_value(workspace) {
+        &mut result.labels
+    } else {
+        &mut result.annotations
+    };
     place.insert(WORKSPACE_LABEL.to_owned(), workspace.to_owned());
-    result.labels.insert(SOURCE_LABEL.to_owned(), source.to_owned());
-    result.labels.insert(MANAGED_BY_LABEL.to_owned(), CONTROLLER_NAME.to_owned());
+    result
+        .labels
+        .insert(SOURCE_LABEL.to_owned(), source.to_owned());
+    result
+        .labels
+        .insert(MANAGED_BY_LABEL.to_owned(), CONTROLLER_NAME.to_owned());
     if let Some(version) = pool.get("apiVersion").and_then(Value::as_str) {
-        result.annotations.insert(CLOUD_API_VERSION_ANNOTATION.to_owned(), version.to_owned());
+        result
+            .annotations
+            .insert(CLOUD_API_VERSION_ANNOTATION.to_owned(), version.to_owned());
     }
     result
 }
 
 /// `metadata.<field>` as strings, in the order of the keys.
 fn strings(pool: &Map<String, Value>, field: &str) -> Vec<(String, String)> {
-    let map = pool.get("metadata").and_then(|m| m.get(field)).and_then(Value::as_object);
-    map.into_iter().flatten().filter_map(|(k, v)| Some((k.clone(), text(v.clone())?))).collect()
+    let map = pool
+        .get("metadata")
+        .and_then(|m| m.get(field))
+        .and_then(Value::as_object);
+    map.into_iter()
+        .flatten()
+        .filter_map(|(k, v)| Some((k.clone(), text(v.clone())?)))
+        .collect()
 }
 
 /// Takes the room of one entry, where it is left.
@@ -75,13 +94,16 @@ fn take(room: &mut usize, key: &str, value: &str) -> bool {
 
 fn is_the_clouds(key: &str) -> bool {
     key.split_once('/').is_some_and(|(prefix, _)| {
-        prefix.strip_prefix("os.modelarts").is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        prefix
+            .strip_prefix("os.modelarts")
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     })
 }
 
 /// Whether Kubernetes takes `key` (one with a prefix) as the key of a label or an annotation.
 fn is_valid_key(key: &str) -> bool {
-    key.split_once('/').is_some_and(|(prefix, name)| is_dns1123_subdomain(prefix) && is_qualified_name(name))
+    key.split_once('/')
+        .is_some_and(|(prefix, name)| is_dns1123_subdomain(prefix) && is_qualified_name(name))
 }
 
 /// Whether Kubernetes takes `value` as the value of a label.
@@ -95,16 +117,21 @@ fn is_qualified_name(name: &str) -> bool {
     name.len() <= 63
         && ends(name.chars().next())
         && ends(name.chars().next_back())
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
 }
 
 /// Whether Kubernetes takes `name` as the name of an object.
 pub(super) fn is_dns1123_subdomain(name: &str) -> bool {
     let is_label = |label: &str| {
-        let ends = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+        let ends =
+            |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
         ends(label.chars().next())
             && ends(label.chars().next_back())
-            && label.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+            && label
+                .chars()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
     };
     name.len() <= 253 && name.split('.').all(is_label)
 }
@@ -116,7 +143,8 @@ mod tests {
     use super::*;
 
     fn of(labels: &Value, annotations: &Value) -> Metadata {
-        let pool = json!({"apiVersion": "v2", "metadata": {"labels": labels, "annotations": annotations}});
+        let pool =
+            json!({"apiVersion": "v2", "metadata": {"labels": labels, "annotations": annotations}});
         metadata(pool.as_object().expect("an object"), "team-a", "ws1")
     }
 
@@ -137,13 +165,19 @@ mod tests {
             ("os.modelarts/name", "pool"),
             ("os.modelarts/workspace.id", "ws1"),
         ];
-        assert_eq!(result.labels, expected.map(|(k, v)| (k.to_owned(), v.to_owned())).into());
+        assert_eq!(
+            result.labels,
+            expected.map(|(k, v)| (k.to_owned(), v.to_owned())).into()
+        );
         let expected = [
             ("modelarts.huaweicloud.com/cloud-api-version", "v2"),
             ("os.modelarts/billing.mode", "0"),
             ("os.modelarts/description", "训练"),
         ];
-        assert_eq!(result.annotations, expected.map(|(k, v)| (k.to_owned(), v.to_owned())).into());
+        assert_eq!(
+            result.annotations,
+            expected.map(|(k, v)| (k.to_owned(), v.to_owned())).into()
+        );
         assert!(result.other.is_empty());
     }
 
@@ -154,7 +188,10 @@ mod tests {
                 "plain": "1", "modelarts.huaweicloud.com/source": "other"}),
             &json!({"meta.helm.sh/release-name": "x", "kubectl.kubernetes.io/last-applied-configuration": "{}"}),
         );
-        assert_eq!(result.labels["app.kubernetes.io/managed-by"], "modelarts-pool-controller");
+        assert_eq!(
+            result.labels["app.kubernetes.io/managed-by"],
+            "modelarts-pool-controller"
+        );
         assert_eq!(result.labels["modelarts.huaweicloud.com/source"], "team-a");
         assert_eq!(
             other(&result),
@@ -172,11 +209,17 @@ mod tests {
 
     #[test]
     fn a_label_with_an_invalid_value_becomes_an_annotation() {
-        let result = of(&json!({"os.modelarts/name": "训练 池", "os.modelarts/empty": ""}), &json!({}));
+        let result = of(
+            &json!({"os.modelarts/name": "训练 池", "os.modelarts/empty": ""}),
+            &json!({}),
+        );
         assert_eq!(result.annotations["os.modelarts/name"], "训练 池");
         assert_eq!(result.labels["os.modelarts/empty"], "");
 
-        let taken = of(&json!({"os.modelarts/name": "训练 池"}), &json!({"os.modelarts/name": "mine"}));
+        let taken = of(
+            &json!({"os.modelarts/name": "训练 池"}),
+            &json!({"os.modelarts/name": "mine"}),
+        );
         assert_eq!(taken.annotations["os.modelarts/name"], "mine");
         assert_eq!(other(&taken), ["labels/os.modelarts/name"]);
     }
@@ -196,7 +239,10 @@ mod tests {
     #[test]
     fn what_would_pass_200_kib_goes_to_other_metadata() {
         let big = "x".repeat(150 * 1024);
-        let result = of(&json!({"os.modelarts/name": "p"}), &json!({"os.modelarts/a": big, "os.modelarts/b": big}));
+        let result = of(
+            &json!({"os.modelarts/name": "p"}),
+            &json!({"os.modelarts/a": big, "os.modelarts/b": big}),
+        );
         assert!(result.annotations.contains_key("os.modelarts/a"));
         assert_eq!(other(&result), ["annotations/os.modelarts/b"]);
         assert_eq!(result.labels["os.modelarts/name"], "p");
@@ -212,10 +258,25 @@ mod tests {
 
     #[test]
     fn names_of_objects() {
-        for good in ["a", "auto-pool-os-86c13962597848eeb29c5861153a391f", "a.b", "0"] {
+        for good in [
+            "a",
+            "auto-pool-os-86c13962597848eeb29c5861153a391f",
+            "a.b",
+            "0",
+        ] {
             assert!(is_dns1123_subdomain(good), "{good}");
         }
-        for bad in ["", "A", "-a", "a-", "a..b", "a_b", "中", "a/b", &"a".repeat(254)] {
+        for bad in [
+            "",
+            "A",
+            "-a",
+            "a-",
+            "a..b",
+            "a_b",
+            "中",
+            "a/b",
+            &"a".repeat(254),
+        ] {
             assert!(!is_dns1123_subdomain(bad), "{bad}");
         }
     }

@@ -64,7 +64,9 @@ impl Observed {
     /// object does.
     #[must_use]
     pub fn of(object: DynamicObject) -> Option<Self> {
-        let DynamicObject { metadata, mut data, .. } = object;
+        let DynamicObject {
+            metadata, mut data, ..
+        } = object;
         let mut take = |field: &str| data.get_mut(field).map(Value::take).unwrap_or_default();
         let spec = take("spec");
         let mut status = match take("status") {
@@ -74,13 +76,19 @@ impl Observed {
         let observed_generation = status.remove("observedGeneration").and_then(|g| g.as_i64());
         let conditions = ObservedConditions::of(status.remove("conditions"));
         let (labels, annotations) = ours(&metadata);
-        let controller = metadata.owner_references.iter().flatten().find(|r| r.controller == Some(true));
+        let controller = metadata
+            .owner_references
+            .iter()
+            .flatten()
+            .find(|r| r.controller == Some(true));
         Some(Self {
             uid: metadata.uid.as_deref()?.into(),
             resource_version: metadata.resource_version.as_deref()?.parse().ok()?,
             generation: metadata.generation.unwrap_or_default(),
-            controller: controller
-                .map(|r| Controller { uid: r.uid.as_str().into(), is_source: r.kind == crate::api::SOURCE_KIND }),
+            controller: controller.map(|r| Controller {
+                uid: r.uid.as_str().into(),
+                is_source: r.kind == crate::api::SOURCE_KIND,
+            }),
             managed_by_us: metadata
                 .labels
                 .as_ref()
@@ -97,7 +105,9 @@ impl Observed {
 
 impl ObservedConditions {
     fn of(conditions: Option<Value>) -> Self {
-        let conditions: Vec<Condition> = conditions.and_then(|c| serde_json::from_value(c).ok()).unwrap_or_default();
+        let conditions: Vec<Condition> = conditions
+            .and_then(|c| serde_json::from_value(c).ok())
+            .unwrap_or_default();
         Self(TYPES.map(|type_| {
             let condition = conditions.iter().find(|c| c.type_ == type_)?;
             let status = match condition.status.as_str() {
@@ -105,8 +115,16 @@ impl ObservedConditions {
                 "False" => ConditionStatus::False,
                 _ => ConditionStatus::Unknown,
             };
-            let said = said(&condition.reason, &condition.message, condition.observed_generation);
-            Some(Written { status, since: condition.last_transition_time.0, said })
+            let said = said(
+                &condition.reason,
+                &condition.message,
+                condition.observed_generation,
+            );
+            Some(Written {
+                status,
+                since: condition.last_transition_time.0,
+                said,
+            })
         }))
     }
 
@@ -115,7 +133,8 @@ impl ObservedConditions {
     pub fn say(&self, wanted: &[ConditionState], generation: i64) -> bool {
         wanted.iter().all(|w| {
             self.written(w.type_).is_some_and(|written| {
-                written.status == w.status && written.said == said(&w.reason, &w.message, Some(generation))
+                written.status == w.status
+                    && written.said == said(&w.reason, &w.message, Some(generation))
             })
         })
     }
@@ -123,7 +142,10 @@ impl ObservedConditions {
     /// `wanted` as it is to be written at `now`: a time moves only with the status.
     #[must_use]
     pub fn next(&self, wanted: &ConditionState, generation: i64, now: Timestamp) -> Condition {
-        let since = self.written(wanted.type_).filter(|w| w.status == wanted.status).map(|w| w.since);
+        let since = self
+            .written(wanted.type_)
+            .filter(|w| w.status == wanted.status)
+            .map(|w| w.since);
         wanted.with_time(since.unwrap_or(now), Some(generation))
     }
 
@@ -143,20 +165,31 @@ fn said(reason: &str, message: &str, generation: Option<i64>) -> Fingerprint {
 
 /// The labels and annotations that our apply has set and nobody has changed since.
 fn ours(metadata: &ObjectMeta) -> (Value, Value) {
-    let entry = metadata.managed_fields.iter().flatten().find(|e| is_our_apply(e));
-    let fields = entry.and_then(|e| e.fields_v1.as_ref()).and_then(|f| f.0.get("f:metadata"));
+    let entry = metadata
+        .managed_fields
+        .iter()
+        .flatten()
+        .find(|e| is_our_apply(e));
+    let fields = entry
+        .and_then(|e| e.fields_v1.as_ref())
+        .and_then(|f| f.0.get("f:metadata"));
     let of = |part: &str, values: Option<&std::collections::BTreeMap<String, String>>| {
         let owned = fields.and_then(|f| f.get(part)).and_then(Value::as_object);
         Value::Object(
             values
                 .into_iter()
                 .flatten()
-                .filter(|(key, _)| owned.is_some_and(|owned| owned.contains_key(&format!("f:{key}"))))
+                .filter(|(key, _)| {
+                    owned.is_some_and(|owned| owned.contains_key(&format!("f:{key}")))
+                })
                 .map(|(key, value)| (key.clone(), Value::String(value.clone())))
                 .collect(),
         )
     };
-    (of("f:labels", metadata.labels.as_ref()), of("f:annotations", metadata.annotations.as_ref()))
+    (
+        of("f:labels", metadata.labels.as_ref()),
+        of("f:annotations", metadata.annotations.as_ref()),
+    )
 }
 
 fn is_our_apply(entry: &ManagedFieldsEntry) -> bool {

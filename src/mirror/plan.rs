@@ -55,7 +55,10 @@ pub fn plan(
     };
     let owned = match &observed.controller {
         Some(controller) if controller.uid == owner.uid => true,
-        Some(controller) if !(observed.managed_by_us && controller.is_source) || source_exists(&controller.uid) => {
+        Some(controller)
+            if !(observed.managed_by_us && controller.is_source)
+                || source_exists(&controller.uid) =>
+        {
             return Step::Conflict;
         }
         Some(_) => return Step::ReplaceOwner,
@@ -66,9 +69,12 @@ pub fn plan(
         || owned
             && observed.metadata_fingerprint == desired.metadata_fingerprint
             && observed.spec_fingerprint == desired.spec_fingerprint;
-    let same_status = converged.status || observed.status_fingerprint == desired.status_fingerprint
-        && observed.observed_generation == Some(observed.generation)
-        && observed.conditions.say(&desired.conditions(), observed.generation);
+    let same_status = converged.status
+        || observed.status_fingerprint == desired.status_fingerprint
+            && observed.observed_generation == Some(observed.generation)
+            && observed
+                .conditions
+                .say(&desired.conditions(), observed.generation);
     match (same_object, same_status) {
         (false, _) => Step::Apply,
         (true, false) => Step::ApplyStatus,

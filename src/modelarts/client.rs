@@ -19,8 +19,8 @@ use super::error::{CloudError, Reason};
 use super::http::{HttpClient, unavailable};
 use super::pool::Pool;
 use super::signature::{
-    EMPTY_PAYLOAD_HASH, Parts, authorization, canonical_request, encode, encode_query, signature, signed_headers,
-    string_to_sign,
+    EMPTY_PAYLOAD_HASH, Parts, authorization, canonical_request, encode, encode_query, signature,
+    signed_headers, string_to_sign,
 };
 
 /// Bytes of one answer that are read, after decompression.
@@ -46,14 +46,30 @@ pub struct Client {
 impl Client {
     /// A client of `project_id` at `endpoint`.
     #[must_use]
-    pub fn new(http: HttpClient, endpoint: Endpoint, project_id: String, credentials: Arc<Credentials>) -> Self {
-        Self { http, endpoint, project_id, credentials, clock: Timestamp::now, max_answer: MAX_ANSWER }
+    pub fn new(
+        http: HttpClient,
+        endpoint: Endpoint,
+        project_id: String,
+        credentials: Arc<Credentials>,
+    ) -> Self {
+        Self {
+            http,
+            endpoint,
+            project_id,
+            credentials,
+            clock: Timestamp::now,
+            max_answer: MAX_ANSWER,
+        }
     }
 
     /// The same with another clock and another limit of answers, for tests.
     #[must_use]
     pub fn with(self, clock: fn() -> Timestamp, max_answer: u64) -> Self {
-        Self { clock, max_answer, ..self }
+        Self {
+            clock,
+            max_answer,
+            ..self
+        }
     }
 
     /// The ids of all workspaces of the project. Source: `GET /v1/{project_id}/workspaces`.
@@ -71,13 +87,19 @@ impl Client {
         struct Workspace {
             id: String,
         }
-        let incomplete = |message: String| CloudError::new(OPERATION, Reason::IncompleteListing, message);
+        let incomplete =
+            |message: String| CloudError::new(OPERATION, Reason::IncompleteListing, message);
         let path = format!("/v1/{}/workspaces", encode(&self.project_id));
         let mut ids = BTreeSet::new();
         let mut offset = 0;
         loop {
-            let query = [("limit", WORKSPACES_PAGE.to_string()), ("offset", offset.to_string())];
-            let response = self.get(OPERATION, &path, &query.map(|(k, v)| (k.to_owned(), v))).await?;
+            let query = [
+                ("limit", WORKSPACES_PAGE.to_string()),
+                ("offset", offset.to_string()),
+            ];
+            let response = self
+                .get(OPERATION, &path, &query.map(|(k, v)| (k.to_owned(), v)))
+                .await?;
             let answer: Answer = self
                 .read(OPERATION, response, |body| serde_json::from_reader(body))
                 .await?
@@ -90,7 +112,9 @@ impl Client {
                 break;
             }
             if count == 0 || offset > MAX_WORKSPACES {
-                return Err(incomplete(format!("it lists {offset} workspaces and says that there are {total}")));
+                return Err(incomplete(format!(
+                    "it lists {offset} workspaces and says that there are {total}"
+                )));
             }
         }
         Ok(ids.into_iter().collect())
@@ -104,16 +128,31 @@ impl Client {
         const OPERATION: &str = "ShowPool";
         let path = format!("/v2/{}/pools/{}", encode(&self.project_id), encode(id));
         let response = self.get(OPERATION, &path, &[]).await?;
-        let incomplete = |message: String| CloudError::new(OPERATION, Reason::IncompleteListing, message);
-        let text = self.read(OPERATION, response, |body| std::io::read_to_string(body)).await?;
+        let incomplete =
+            |message: String| CloudError::new(OPERATION, Reason::IncompleteListing, message);
+        let text = self
+            .read(OPERATION, response, |body| std::io::read_to_string(body))
+            .await?;
         let text = text.map_err(|e| incomplete(format!("its body can't be read: {e}")))?;
         let pool = Pool::parse(&text).map_err(|e| incomplete(e.to_string()))?;
-        if pool.id == id { Ok(pool) } else { Err(incomplete(format!("it is another pool: {}", pool.id))) }
+        if pool.id == id {
+            Ok(pool)
+        } else {
+            Err(incomplete(format!("it is another pool: {}", pool.id)))
+        }
     }
 
     /// One page of pools, for `query`. Source: `GET /v2/{project_id}/pools`.
-    pub(super) async fn list_pools(&self, query: &[(String, String)]) -> Result<Response, CloudError> {
-        self.get("ListPools", &format!("/v2/{}/pools", encode(&self.project_id)), query).await
+    pub(super) async fn list_pools(
+        &self,
+        query: &[(String, String)],
+    ) -> Result<Response, CloudError> {
+        self.get(
+            "ListPools",
+            &format!("/v2/{}/pools", encode(&self.project_id)),
+            query,
+        )
+        .await
     }
 
     /// Reads the body of an answer with `parse`, on a thread that may block.
@@ -159,31 +198,55 @@ impl Client {
         match (failure, parsed) {
             (Some(failure), _) => Err(failure),
             (None, Ok(parsed)) => Ok(parsed),
-            (None, Err(error)) => {
-                Err(CloudError::new(operation, Reason::IncompleteListing, format!("reading the answer failed: {error}")))
-            }
+            (None, Err(error)) => Err(CloudError::new(
+                operation,
+                Reason::IncompleteListing,
+                format!("reading the answer failed: {error}"),
+            )),
         }
     }
 
     /// Sends a signed GET; an answer other than 200 is an error.
-    async fn get(&self, operation: &'static str, path: &str, query: &[(String, String)]) -> Result<Response, CloudError> {
+    async fn get(
+        &self,
+        operation: &'static str,
+        path: &str,
+        query: &[(String, String)],
+    ) -> Result<Response, CloudError> {
         self.http.check(operation, &self.endpoint)?;
         let query = encode_query(query);
         let separator = if query.is_empty() { "" } else { "?" };
         let url = format!("{}{path}{separator}{query}", self.endpoint);
-        let url = reqwest::Url::parse(&url)
-            .map_err(|e| CloudError::new(operation, Reason::InvalidRequest, format!("{url} is no URL: {e}")))?;
-        // The bytes that are sent, as the URL has them: what is signed must be what is sent.
-        let headers = self.headers(url.path(), url.query().unwrap_or_default()).map_err(|name| {
-            CloudError::new(operation, Reason::InvalidRequest, format!("the value of the header {name} can't be sent"))
+        let url = reqwest::Url::parse(&url).map_err(|e| {
+            CloudError::new(
+                operation,
+                Reason::InvalidRequest,
+                format!("{url} is no URL: {e}"),
+            )
         })?;
+        // The bytes that are sent, as the URL has them: what is signed must be what is sent.
+        let headers = self
+            .headers(url.path(), url.query().unwrap_or_default())
+            .map_err(|name| {
+                CloudError::new(
+                    operation,
+                    Reason::InvalidRequest,
+                    format!("the value of the header {name} can't be sent"),
+                )
+            })?;
         let response = self.http.get(operation, url, headers).await?;
         if response.status() == reqwest::StatusCode::OK {
             return Ok(response);
         }
         let (status, headers) = (response.status(), response.headers().clone());
         let body = beginning(response).await;
-        Err(CloudError::from_answer(operation, status, &headers, &body, (self.clock)()))
+        Err(CloudError::from_answer(
+            operation,
+            status,
+            &headers,
+            &body,
+            (self.clock)(),
+        ))
     }
 
     /// The headers that prove who asks.
@@ -197,8 +260,15 @@ impl Client {
         };
         match &*self.credentials {
             Credentials::Token(token) => insert("x-auth-token", token.expose_secret(), true)?,
-            Credentials::AccessKey { access_key, secret_key, security_token } => {
-                let date = (self.clock)().to_zoned(TimeZone::UTC).strftime("%Y%m%dT%H%M%SZ").to_string();
+            Credentials::AccessKey {
+                access_key,
+                secret_key,
+                security_token,
+            } => {
+                let date = (self.clock)()
+                    .to_zoned(TimeZone::UTC)
+                    .strftime("%Y%m%dT%H%M%SZ")
+                    .to_string();
                 let mut signed = vec![
                     ("host".to_owned(), self.endpoint.host_header()),
                     ("x-project-id".to_owned(), self.project_id.clone()),
@@ -208,13 +278,25 @@ impl Client {
                 insert("x-sdk-date", &date, false)?;
                 if let Some(token) = security_token {
                     insert("x-security-token", token.expose_secret(), true)?;
-                    signed.push(("x-security-token".to_owned(), token.expose_secret().to_owned()));
+                    signed.push((
+                        "x-security-token".to_owned(),
+                        token.expose_secret().to_owned(),
+                    ));
                 }
-                let parts =
-                    Parts { method: "GET", path, query, headers: &signed, payload_hash: EMPTY_PAYLOAD_HASH };
+                let parts = Parts {
+                    method: "GET",
+                    path,
+                    query,
+                    headers: &signed,
+                    payload_hash: EMPTY_PAYLOAD_HASH,
+                };
                 let to_sign = string_to_sign(&date, &canonical_request(&parts));
                 let signature = signature(secret_key.expose_secret(), &to_sign);
-                insert("authorization", &authorization(access_key, &signed_headers(&signed), &signature), true)?;
+                insert(
+                    "authorization",
+                    &authorization(access_key, &signed_headers(&signed), &signature),
+                    true,
+                )?;
             }
         }
         Ok(headers)

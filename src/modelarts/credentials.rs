@@ -31,7 +31,9 @@ pub enum InvalidCredentials {
     #[error("key {0} is empty; give it its value")]
     Empty(&'static str),
     /// A value is not what an HTTP header can carry.
-    #[error("key {0} has characters other than printable ASCII, e.g. a space or a line break; look how it was encoded")]
+    #[error(
+        "key {0} has characters other than printable ASCII, e.g. a space or a line break; look how it was encoded"
+    )]
     Unprintable(&'static str),
 }
 
@@ -66,7 +68,11 @@ impl Credentials {
     pub fn fingerprint(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         match self {
-            Self::AccessKey { access_key, secret_key, security_token } => {
+            Self::AccessKey {
+                access_key,
+                secret_key,
+                security_token,
+            } => {
                 let token = security_token.as_ref().map(|t| t.expose_secret());
                 (0, access_key, secret_key.expose_secret(), token).hash(&mut hasher);
             }
@@ -76,7 +82,10 @@ impl Credentials {
     }
 }
 
-fn value(data: &BTreeMap<String, Vec<u8>>, key: &'static str) -> Result<String, InvalidCredentials> {
+fn value(
+    data: &BTreeMap<String, Vec<u8>>,
+    key: &'static str,
+) -> Result<String, InvalidCredentials> {
     let bytes = data.get(key).ok_or(InvalidCredentials::Missing(key))?;
     // `echo key | base64` adds a line break that nobody means.
     let bytes = bytes.trim_ascii_end();
@@ -94,35 +103,60 @@ mod tests {
     use super::*;
 
     fn data(pairs: &[(&str, &str)]) -> BTreeMap<String, Vec<u8>> {
-        pairs.iter().map(|(k, v)| ((*k).to_owned(), v.as_bytes().to_vec())).collect()
+        pairs
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), v.as_bytes().to_vec()))
+            .collect()
     }
 
     #[test]
     fn errors_name_the_key_and_never_the_value() {
         for (pairs, expected) in [
             (vec![], InvalidCredentials::Missing("accessKey")),
-            (vec![("accessKey", "AK")], InvalidCredentials::Missing("secretKey")),
-            (vec![("accessKey", " \n"), ("secretKey", "s")], InvalidCredentials::Empty("accessKey")),
-            (vec![("accessKey", "AK"), ("secretKey", "hunter 2")], InvalidCredentials::Unprintable("secretKey")),
-            (vec![("accessKey", "AK"), ("secretKey", "密")], InvalidCredentials::Unprintable("secretKey")),
+            (
+                vec![("accessKey", "AK")],
+                InvalidCredentials::Missing("secretKey"),
+            ),
+            (
+                vec![("accessKey", " \n"), ("secretKey", "s")],
+                InvalidCredentials::Empty("accessKey"),
+            ),
+            (
+                vec![("accessKey", "AK"), ("secretKey", "hunter 2")],
+                InvalidCredentials::Unprintable("secretKey"),
+            ),
+            (
+                vec![("accessKey", "AK"), ("secretKey", "密")],
+                InvalidCredentials::Unprintable("secretKey"),
+            ),
         ] {
             let error = Credentials::access_key(&data(&pairs)).expect_err("invalid");
             assert_eq!(error, expected);
             assert!(!error.to_string().contains("hunter"));
         }
-        assert_eq!(Credentials::token(&data(&[])).expect_err("invalid"), InvalidCredentials::Missing("token"));
+        assert_eq!(
+            Credentials::token(&data(&[])).expect_err("invalid"),
+            InvalidCredentials::Missing("token")
+        );
     }
 
     #[test]
     fn a_trailing_line_break_is_not_part_of_a_key() {
-        let with = Credentials::access_key(&data(&[("accessKey", "AK\n"), ("secretKey", "SK\n")])).expect("valid");
-        let without = Credentials::access_key(&data(&[("accessKey", "AK"), ("secretKey", "SK")])).expect("valid");
+        let with = Credentials::access_key(&data(&[("accessKey", "AK\n"), ("secretKey", "SK\n")]))
+            .expect("valid");
+        let without = Credentials::access_key(&data(&[("accessKey", "AK"), ("secretKey", "SK")]))
+            .expect("valid");
         assert_eq!(with.fingerprint(), without.fingerprint());
     }
 
     #[test]
     fn debug_shows_no_secret() {
-        let all = data(&[("accessKey", "AK"), ("secretKey", "hunter2"), ("securityToken", "hunter3"), ("token", "hunter4")]);
+        let all = data(&[
+            ("accessKey", "AK"),
+            ("secretKey", "hunter2"),
+            ("securityToken", "hunter3"),
+            ("token", "hunter4"),
+        ]);
         for credentials in [Credentials::access_key(&all), Credentials::token(&all)] {
             let shown = format!("{credentials:?}");
             assert!(!shown.contains("hunter"), "{shown}");
@@ -131,9 +165,20 @@ mod tests {
 
     #[test]
     fn other_values_have_another_fingerprint() {
-        let of = |pairs: &[(&str, &str)]| Credentials::access_key(&data(pairs)).expect("valid").fingerprint();
+        let of = |pairs: &[(&str, &str)]| {
+            Credentials::access_key(&data(pairs))
+                .expect("valid")
+                .fingerprint()
+        };
         let base = of(&[("accessKey", "AK"), ("secretKey", "SK")]);
         assert_ne!(base, of(&[("accessKey", "AK"), ("secretKey", "SK2")]));
-        assert_ne!(base, of(&[("accessKey", "AK"), ("secretKey", "SK"), ("securityToken", "T")]));
+        assert_ne!(
+            base,
+            of(&[
+                ("accessKey", "AK"),
+                ("secretKey", "SK"),
+                ("securityToken", "T")
+            ])
+        );
     }
 }

@@ -58,7 +58,11 @@ const DEFAULT_PATTERNS: [&str; 4] = [
 /// Where `region` can't be part of a host's name.
 pub fn modelarts_endpoint(region: &str) -> Result<Endpoint, InvalidEndpoint> {
     // As the official SDK's table of endpoints has it; all others end in .com.
-    let domain = if region == "ap-southeast-1" { "myhuaweicloud.cn" } else { "myhuaweicloud.com" };
+    let domain = if region == "ap-southeast-1" {
+        "myhuaweicloud.cn"
+    } else {
+        "myhuaweicloud.com"
+    };
     format!("https://modelarts.{region}.{domain}").parse()
 }
 
@@ -83,9 +87,18 @@ impl FromStr for Endpoint {
     type Err = InvalidEndpoint;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let fail = |problem| Err(InvalidEndpoint { text: without_user_info(text), problem });
-        let Ok(url) = Url::parse(text) else { return fail("is no URL") };
-        let Some(host) = url.host_str().filter(|h| !h.is_empty()) else { return fail("has no host") };
+        let fail = |problem| {
+            Err(InvalidEndpoint {
+                text: without_user_info(text),
+                problem,
+            })
+        };
+        let Ok(url) = Url::parse(text) else {
+            return fail("is no URL");
+        };
+        let Some(host) = url.host_str().filter(|h| !h.is_empty()) else {
+            return fail("has no host");
+        };
         if !matches!(url.scheme(), "http" | "https") {
             return fail("is neither http nor https");
         }
@@ -99,7 +112,11 @@ impl FromStr for Endpoint {
         if url.path() != "/" || text.ends_with('/') {
             return fail("has a path, which does not belong there");
         }
-        Ok(Self { scheme: url.scheme().into(), host: host.into(), port: url.port() })
+        Ok(Self {
+            scheme: url.scheme().into(),
+            host: host.into(),
+            port: url.port(),
+        })
     }
 }
 
@@ -113,16 +130,22 @@ impl FromStr for EndpointPattern {
         };
         // `*` is no character of a host's name; a label that none has stands in for it.
         let stand_in = "any-label-stands-here";
-        let endpoint: Endpoint = origin
-            .replace('*', stand_in)
-            .parse()
-            .map_err(|InvalidEndpoint { problem, .. }| InvalidEndpoint { text: without_user_info(text), problem })?;
+        let endpoint: Endpoint = origin.replace('*', stand_in).parse().map_err(
+            |InvalidEndpoint { problem, .. }| InvalidEndpoint {
+                text: without_user_info(text),
+                problem,
+            },
+        )?;
         let port = match endpoint.port {
             _ if any_port => PortPattern::Any,
             Some(port) => PortPattern::One(port),
             None => PortPattern::Default,
         };
-        Ok(Self { scheme: endpoint.scheme, host: endpoint.host.replace(stand_in, "*").into(), port })
+        Ok(Self {
+            scheme: endpoint.scheme,
+            host: endpoint.host.replace(stand_in, "*").into(),
+            port,
+        })
     }
 }
 
@@ -137,7 +160,10 @@ impl EndpointPattern {
         };
         let (wanted, labels) = (self.host.split('.'), endpoint.host.split('.'));
         let same_count = wanted.clone().count() == labels.clone().count();
-        let host = same_count && wanted.zip(labels).all(|(w, l)| w == "*" && !l.is_empty() || w == l);
+        let host = same_count
+            && wanted
+                .zip(labels)
+                .all(|(w, l)| w == "*" && !l.is_empty() || w == l);
         port && host && self.scheme == endpoint.scheme
     }
 }
@@ -152,14 +178,21 @@ impl AllowedEndpoints {
 
 impl Default for AllowedEndpoints {
     fn default() -> Self {
-        Self(DEFAULT_PATTERNS.iter().filter_map(|p| p.parse().ok()).collect())
+        Self(
+            DEFAULT_PATTERNS
+                .iter()
+                .filter_map(|p| p.parse().ok())
+                .collect(),
+        )
     }
 }
 
 /// User info may hold a password, which must not stand in an error.
 fn without_user_info(text: &str) -> String {
     match (text.find("://"), text.rfind('@')) {
-        (Some(scheme), Some(at)) if scheme < at => format!("{}…{}", &text[..scheme + 3], &text[at..]),
+        (Some(scheme), Some(at)) if scheme < at => {
+            format!("{}…{}", &text[..scheme + 3], &text[at..])
+        }
         (None, Some(at)) => format!("…{}", &text[at..]),
         _ => text.to_owned(),
     }
@@ -184,16 +217,30 @@ mod tests {
         ] {
             assert_eq!(endpoint(text).to_string(), printed, "{text}");
         }
-        for bad in ["", "a.b", "ftp://a.b", "https://", "https://a.b/", "https://a.b/x", "https://a.b?x=1", "https://a.b#x",
-            "https://u:p@a.b", "https://u@a.b", "https://@a.b", "https://a b"]
-        {
+        for bad in [
+            "",
+            "a.b",
+            "ftp://a.b",
+            "https://",
+            "https://a.b/",
+            "https://a.b/x",
+            "https://a.b?x=1",
+            "https://a.b#x",
+            "https://u:p@a.b",
+            "https://u@a.b",
+            "https://@a.b",
+            "https://a b",
+        ] {
             assert!(bad.parse::<Endpoint>().is_err(), "{bad}");
         }
     }
 
     #[test]
     fn a_password_in_an_endpoint_is_not_repeated() {
-        let error = "https://user:hunter2@host/".parse::<Endpoint>().expect_err("user info").to_string();
+        let error = "https://user:hunter2@host/"
+            .parse::<Endpoint>()
+            .expect_err("user info")
+            .to_string();
         assert!(!error.contains("hunter2"), "{error}");
     }
 
@@ -202,7 +249,10 @@ mod tests {
         let allowed = AllowedEndpoints::default();
         assert_eq!(allowed.0.len(), DEFAULT_PATTERNS.len());
         for region in ["cn-north-4", "ap-southeast-1", "af-south-1"] {
-            assert!(allowed.allow(&modelarts_endpoint(region).expect(region)), "{region}");
+            assert!(
+                allowed.allow(&modelarts_endpoint(region).expect(region)),
+                "{region}"
+            );
         }
         for bad in [
             "http://modelarts.cn-north-4.myhuaweicloud.com",
@@ -226,7 +276,11 @@ mod tests {
             ("https://*.example", "https://a.b.example", false),
         ] {
             let pattern: EndpointPattern = pattern.parse().expect(pattern);
-            assert_eq!(pattern.matches(&endpoint(text)), expected, "{pattern:?} {text}");
+            assert_eq!(
+                pattern.matches(&endpoint(text)),
+                expected,
+                "{pattern:?} {text}"
+            );
         }
         assert!("https://*/x".parse::<EndpointPattern>().is_err());
     }

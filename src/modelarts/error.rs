@@ -80,17 +80,29 @@ impl Reason {
     /// What a person can do.
     const fn advice(self) -> &'static str {
         match self {
-            Self::CredentialsRejected => "check the keys in the Secret; they are not tried again for 5 min or until the Secret changes",
+            Self::CredentialsRejected => {
+                "check the keys in the Secret; they are not tried again for 5 min or until the Secret changes"
+            }
             Self::ClockSkew => "set the clock of the controller's node (the cloud allows 15 min)",
-            Self::Forbidden => "grant the user modelarts:pool:list and modelarts:pool:get on this project and workspace",
-            Self::Throttled => "raise spec.interval, or look who else uses up the quota of requests",
+            Self::Forbidden => {
+                "grant the user modelarts:pool:list and modelarts:pool:get on this project and workspace"
+            }
+            Self::Throttled => {
+                "raise spec.interval, or look who else uses up the quota of requests"
+            }
             Self::InvalidRequest => "check projectId, workspaceIds and labelSelector of the source",
             Self::EndpointNotFound => "check region and endpoint of the source",
             Self::PoolNotFound => "the pool is gone",
-            Self::CloudUnavailable => "nothing to do if it passes; else check endpoint, proxy, DNS and network policy",
-            Self::IncompleteListing => "nothing was changed; if it lasts, report it with the request id",
+            Self::CloudUnavailable => {
+                "nothing to do if it passes; else check endpoint, proxy, DNS and network policy"
+            }
+            Self::IncompleteListing => {
+                "nothing was changed; if it lasts, report it with the request id"
+            }
             Self::ListingTooLarge => "narrow the source by workspaceIds or labelSelector",
-            Self::EndpointRefused => "correct the source, or allow the host with --allowed-endpoints",
+            Self::EndpointRefused => {
+                "correct the source, or allow the host with --allowed-endpoints"
+            }
         }
     }
 }
@@ -124,9 +136,20 @@ impl CloudError {
 
     /// The error that an answer other than 2xx means.
     #[must_use]
-    pub fn from_answer(operation: &'static str, status: StatusCode, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Self {
+    pub fn from_answer(
+        operation: &'static str,
+        status: StatusCode,
+        headers: &HeaderMap,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Self {
         let said = Said::parse(body);
-        let header = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
+        let header = |name: &str| {
+            headers
+                .get(name)
+                .and_then(|v| v.to_str().ok())
+                .map(str::to_owned)
+        };
         let message = match &said.message {
             message if !message.is_empty() => message.clone(),
             _ if status.is_redirection() => "the cloud redirects, which is not followed".to_owned(),
@@ -146,7 +169,15 @@ impl CloudError {
 
 impl fmt::Display for CloudError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { operation, reason, status, code, message, request_id, retry_after: _ } = self;
+        let Self {
+            operation,
+            reason,
+            status,
+            code,
+            message,
+            request_id,
+            retry_after: _,
+        } = self;
         write!(f, "{operation} failed")?;
         if let Some(status) = status {
             write!(f, ": HTTP {status}")?;
@@ -176,7 +207,10 @@ impl Said {
     fn parse(body: &[u8]) -> Self {
         match serde_json::from_slice(body) {
             Ok(value) => Self::of(&value, 0),
-            Err(_) => Self { message: String::from_utf8_lossy(body).into_owned(), ..Self::default() },
+            Err(_) => Self {
+                message: String::from_utf8_lossy(body).into_owned(),
+                ..Self::default()
+            },
         }
     }
 
@@ -193,7 +227,9 @@ impl Said {
             message: text(&["error_msg", "errorMsg", "message"]).unwrap_or_default(),
             request_id: text(&["request_id"]).unwrap_or_default(),
         };
-        let inner = value.get("error").filter(|e| e.is_object() && said == Self::default() && depth == 0);
+        let inner = value
+            .get("error")
+            .filter(|e| e.is_object() && said == Self::default() && depth == 0);
         inner.map_or(said, |inner| Self::of(inner, depth + 1))
     }
 }
@@ -225,13 +261,18 @@ fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
     if let Ok(seconds) = value.trim().parse() {
         return Some(Duration::from_secs(seconds));
     }
-    let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(value.trim()).ok()?;
+    let date = jiff::fmt::rfc2822::DateTimeParser::new()
+        .parse_timestamp(value.trim())
+        .ok()?;
     Some(Duration::try_from(date.duration_since(now)).unwrap_or_default())
 }
 
 /// The cloud's words, without what could break a line, and not without end.
 pub(super) fn readable(text: &str) -> String {
-    let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let clean: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
     match clean.floor_char_boundary(MAX_MESSAGE) {
         end if end < clean.len() => format!("{}…", &clean[..end]),
         _ => clean,
@@ -244,29 +285,98 @@ mod tests {
 
     fn answer(status: u16, body: &str) -> CloudError {
         let status = StatusCode::from_u16(status).expect("a status");
-        CloudError::from_answer("ListPools", status, &HeaderMap::new(), body.as_bytes(), Timestamp::UNIX_EPOCH)
+        CloudError::from_answer(
+            "ListPools",
+            status,
+            &HeaderMap::new(),
+            body.as_bytes(),
+            Timestamp::UNIX_EPOCH,
+        )
     }
 
     #[test]
     fn kinds_by_status_and_code() {
-        let gateway = |code: &str, message: &str| format!(r#"{{"error_msg":"{message}","error_code":"{code}","request_id":"r1"}}"#);
+        let gateway = |code: &str, message: &str| {
+            format!(r#"{{"error_msg":"{message}","error_code":"{code}","request_id":"r1"}}"#)
+        };
         for (status, body, expected) in [
-            (401, gateway("APIGW.0301", "Incorrect IAM authentication information: verify aksk signature fail"), Reason::CredentialsRejected),
-            (401, gateway("APIGW.0301", "signature expired, signature time:1,server time:2"), Reason::ClockSkew),
-            (401, gateway("APIGW.0303", "signature expired, signature time:1,server time:2"), Reason::ClockSkew),
-            (401, gateway("APIGW.0307", "The token must be updated"), Reason::CredentialsRejected),
-            (401, r#"{"error":{"code":401,"message":"no","title":"Unauthorized"}}"#.to_owned(), Reason::CredentialsRejected),
-            (401, gateway("ModelArts.6201", "suspended"), Reason::Forbidden),
-            (403, gateway("ModelArts.0206", "invalid AK/SK"), Reason::CredentialsRejected),
-            (403, gateway("ModelArts.0210", "project id"), Reason::Forbidden),
-            (403, gateway("APIGW.0302", "not authorised"), Reason::Forbidden),
-            (404, gateway("ModelArts.50015001", "pool not found"), Reason::PoolNotFound),
-            (404, gateway("APIGW.0101", "not published"), Reason::EndpointNotFound),
+            (
+                401,
+                gateway(
+                    "APIGW.0301",
+                    "Incorrect IAM authentication information: verify aksk signature fail",
+                ),
+                Reason::CredentialsRejected,
+            ),
+            (
+                401,
+                gateway(
+                    "APIGW.0301",
+                    "signature expired, signature time:1,server time:2",
+                ),
+                Reason::ClockSkew,
+            ),
+            (
+                401,
+                gateway(
+                    "APIGW.0303",
+                    "signature expired, signature time:1,server time:2",
+                ),
+                Reason::ClockSkew,
+            ),
+            (
+                401,
+                gateway("APIGW.0307", "The token must be updated"),
+                Reason::CredentialsRejected,
+            ),
+            (
+                401,
+                r#"{"error":{"code":401,"message":"no","title":"Unauthorized"}}"#.to_owned(),
+                Reason::CredentialsRejected,
+            ),
+            (
+                401,
+                gateway("ModelArts.6201", "suspended"),
+                Reason::Forbidden,
+            ),
+            (
+                403,
+                gateway("ModelArts.0206", "invalid AK/SK"),
+                Reason::CredentialsRejected,
+            ),
+            (
+                403,
+                gateway("ModelArts.0210", "project id"),
+                Reason::Forbidden,
+            ),
+            (
+                403,
+                gateway("APIGW.0302", "not authorised"),
+                Reason::Forbidden,
+            ),
+            (
+                404,
+                gateway("ModelArts.50015001", "pool not found"),
+                Reason::PoolNotFound,
+            ),
+            (
+                404,
+                gateway("APIGW.0101", "not published"),
+                Reason::EndpointNotFound,
+            ),
             (404, "not json".to_owned(), Reason::EndpointNotFound),
             (429, gateway("APIGW.0308", "throttling"), Reason::Throttled),
-            (400, gateway("ModelArts.50004000", "Bad request"), Reason::InvalidRequest),
+            (
+                400,
+                gateway("ModelArts.50004000", "Bad request"),
+                Reason::InvalidRequest,
+            ),
             (302, String::new(), Reason::CloudUnavailable),
-            (500, gateway("ModelArts.50005000", "internal"), Reason::CloudUnavailable),
+            (
+                500,
+                gateway("ModelArts.50005000", "internal"),
+                Reason::CloudUnavailable,
+            ),
             (503, String::new(), Reason::CloudUnavailable),
         ] {
             assert_eq!(answer(status, &body).reason(), expected, "{status} {body}");
@@ -284,13 +394,21 @@ mod tests {
             ("plain text", "", "plain text"),
         ] {
             let error = answer(400, body);
-            assert_eq!((error.code.as_str(), error.message.as_str()), (code, message), "{body}");
+            assert_eq!(
+                (error.code.as_str(), error.message.as_str()),
+                (code, message),
+                "{body}"
+            );
         }
     }
 
     #[test]
     fn an_error_says_what_failed_and_what_to_do() {
-        let error = answer(429, r#"{"error_code":"APIGW.0308","error_msg":"too\nmany","request_id":"r1"}"#).to_string();
+        let error = answer(
+            429,
+            r#"{"error_code":"APIGW.0308","error_msg":"too\nmany","request_id":"r1"}"#,
+        )
+        .to_string();
         assert_eq!(
             error,
             "ListPools failed: HTTP 429 APIGW.0308: too many (request id r1); raise spec.interval, or look who else uses up the quota of requests"
@@ -302,8 +420,14 @@ mod tests {
     fn retry_after_in_seconds_and_as_a_date() {
         let now: Timestamp = "2025-11-01T03:49:41Z".parse().expect("a time");
         assert_eq!(retry_after("7", now), Some(Duration::from_secs(7)));
-        assert_eq!(retry_after("Sat, 01 Nov 2025 03:50:41 GMT", now), Some(Duration::from_secs(60)));
-        assert_eq!(retry_after("Sat, 01 Nov 2025 03:40:41 GMT", now), Some(Duration::ZERO));
+        assert_eq!(
+            retry_after("Sat, 01 Nov 2025 03:50:41 GMT", now),
+            Some(Duration::from_secs(60))
+        );
+        assert_eq!(
+            retry_after("Sat, 01 Nov 2025 03:40:41 GMT", now),
+            Some(Duration::ZERO)
+        );
         assert_eq!(retry_after("soon", now), None);
     }
 }

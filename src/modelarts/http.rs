@@ -65,7 +65,9 @@ pub struct HttpClient {
 
 impl fmt::Debug for HttpClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HttpClient").field("allowed", &self.allowed).finish_non_exhaustive()
+        f.debug_struct("HttpClient")
+            .field("allowed", &self.allowed)
+            .finish_non_exhaustive()
     }
 }
 
@@ -75,33 +77,57 @@ impl HttpClient {
     /// # Errors
     /// A file of certificates that can't be read, or none in it.
     pub fn new(options: HttpOptions) -> Result<Self, String> {
-        let HttpOptions { ca_files, allowed, observer, read_timeout } = options;
+        let HttpOptions {
+            ca_files,
+            allowed,
+            observer,
+            read_timeout,
+        } = options;
         // Already installed by another part of the program: the same provider.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut certificates = Vec::new();
         for path in ca_files {
-            let pem = std::fs::read(&path).map_err(|e| format!("failed to read --ca-file {}: {e}", path.display()))?;
-            let parsed = Certificate::from_pem_bundle(&pem)
-                .map_err(|e| format!("failed to parse --ca-file {}: {e}; it must be PEM", path.display()))?;
+            let pem = std::fs::read(&path)
+                .map_err(|e| format!("failed to read --ca-file {}: {e}", path.display()))?;
+            let parsed = Certificate::from_pem_bundle(&pem).map_err(|e| {
+                format!(
+                    "failed to parse --ca-file {}: {e}; it must be PEM",
+                    path.display()
+                )
+            })?;
             if parsed.is_empty() {
-                return Err(format!("--ca-file {} has no certificate; it must be PEM", path.display()));
+                return Err(format!(
+                    "--ca-file {} has no certificate; it must be PEM",
+                    path.display()
+                ));
             }
             certificates.extend(parsed);
         }
         let client = reqwest::Client::builder()
             .tls_certs_merge(certificates)
-            .user_agent(concat!("modelarts-pool-controller/", env!("CARGO_PKG_VERSION")))
+            .user_agent(concat!(
+                "modelarts-pool-controller/",
+                env!("CARGO_PKG_VERSION")
+            ))
             .redirect(redirect::Policy::none())
             .connect_timeout(CONNECT_TIMEOUT)
             .read_timeout(read_timeout)
             .build()
             .map_err(|e| format!("failed to set up the HTTP client: {}", chain(&e)))?;
-        Ok(Self { client, allowed: Arc::new(allowed), observer })
+        Ok(Self {
+            client,
+            allowed: Arc::new(allowed),
+            observer,
+        })
     }
 
     /// # Errors
     /// Where `endpoint` is none of those that may be asked. To be called before anything is signed.
-    pub(super) fn check(&self, operation: &'static str, endpoint: &Endpoint) -> Result<(), CloudError> {
+    pub(super) fn check(
+        &self,
+        operation: &'static str,
+        endpoint: &Endpoint,
+    ) -> Result<(), CloudError> {
         if self.allowed.allow(endpoint) {
             return Ok(());
         }
@@ -124,15 +150,27 @@ impl HttpClient {
             Err(error) if error.is_connect() => "connect".to_owned(),
             Err(_) => "error".to_owned(),
         };
-        (self.observer)(&Observation { operation, code, duration: begun.elapsed() });
+        (self.observer)(&Observation {
+            operation,
+            code,
+            duration: begun.elapsed(),
+        });
         answer.map_err(|error| unavailable(operation, &error))
     }
 }
 
 /// The cloud can't be reached, or stopped answering.
 pub(super) fn unavailable(operation: &'static str, error: &reqwest::Error) -> CloudError {
-    let what = if error.is_timeout() { "no answer in time: " } else { "" };
-    CloudError::new(operation, Reason::CloudUnavailable, format!("{what}{}", chain(error)))
+    let what = if error.is_timeout() {
+        "no answer in time: "
+    } else {
+        ""
+    };
+    CloudError::new(
+        operation,
+        Reason::CloudUnavailable,
+        format!("{what}{}", chain(error)),
+    )
 }
 
 /// An error with its causes: reqwest's outermost message alone says little.

@@ -58,7 +58,11 @@ pub trait PoolSink: Send + 'static {
 ///
 /// # Errors
 /// The first request that failed, or the first answer that is not whole.
-pub async fn list<S: PoolSink>(client: &Client, selection: &Selection, mut sink: S) -> Result<S, CloudError> {
+pub async fn list<S: PoolSink>(
+    client: &Client,
+    selection: &Selection,
+    mut sink: S,
+) -> Result<S, CloudError> {
     let workspaces = match &selection.workspaces {
         WorkspaceSelection::All => client.list_workspaces().await?,
         WorkspaceSelection::List(ids) => ids.clone(),
@@ -74,7 +78,11 @@ pub async fn list<S: PoolSink>(client: &Client, selection: &Selection, mut sink:
 /// The values of the filter to ask for, one request each. The cloud's blank filter means created and
 /// creating, and leaves the failed out.
 fn filters(statuses: &[StatusFilter]) -> Vec<Option<&'static str>> {
-    let all = [StatusFilter::Created, StatusFilter::Creating, StatusFilter::Failed];
+    let all = [
+        StatusFilter::Created,
+        StatusFilter::Creating,
+        StatusFilter::Failed,
+    ];
     if all.iter().all(|s| statuses.contains(s)) {
         return vec![None, Some("failed")];
     }
@@ -83,7 +91,10 @@ fn filters(statuses: &[StatusFilter]) -> Vec<Option<&'static str>> {
         StatusFilter::Creating => "creating",
         StatusFilter::Failed => "failed",
     };
-    all.iter().filter(|s| statuses.contains(s)).map(|s| Some(word(s))).collect()
+    all.iter()
+        .filter(|s| statuses.contains(s))
+        .map(|s| Some(word(s)))
+        .collect()
 }
 
 async fn list_filter<S: PoolSink>(
@@ -97,23 +108,38 @@ async fn list_filter<S: PoolSink>(
     let mut next: Option<String> = None;
     loop {
         let mut query = vec![("workspaceId".to_owned(), workspace.to_owned())];
-        let optional = [("status", status), ("labelSelector", Some(label_selector)), ("continue", next.as_deref())];
+        let optional = [
+            ("status", status),
+            ("labelSelector", Some(label_selector)),
+            ("continue", next.as_deref()),
+        ];
         for (name, value) in optional {
             if let Some(value) = value.filter(|v| !v.is_empty()) {
                 query.push((name.to_owned(), value.to_owned()));
             }
         }
         let response = client.list_pools(&query).await?;
-        let request_id = response.headers().get("x-request-id").and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
+        let request_id = response
+            .headers()
+            .get("x-request-id")
+            .and_then(|v| v.to_str().ok())
+            .unwrap_or_default()
+            .to_owned();
         let incomplete = |message: String| CloudError {
             status: Some(200),
             request_id: request_id.clone(),
-            ..CloudError::new("ListPools", Reason::IncompleteListing, format!("the answer is not a whole listing: {message}"))
+            ..CloudError::new(
+                "ListPools",
+                Reason::IncompleteListing,
+                format!("the answer is not a whole listing: {message}"),
+            )
         };
         let asked = workspace.to_owned();
         let (returned, page) = client
             .read("ListPools", response, move |body| {
-                let page = read_page(std::io::BufReader::new(body), &mut |item| sink.pool(&asked, item));
+                let page = read_page(std::io::BufReader::new(body), &mut |item| {
+                    sink.pool(&asked, item)
+                });
                 (sink, page)
             })
             .await?;
@@ -124,7 +150,9 @@ async fn list_filter<S: PoolSink>(
         })?;
         let Some(token) = token else { return Ok(sink) };
         if !seen.insert(token.clone()) {
-            return Err(incomplete(format!("it continues where it has been before ({token:?})")));
+            return Err(incomplete(format!(
+                "it continues where it has been before ({token:?})"
+            )));
         }
         if seen.len() > MAX_PAGES {
             return Err(incomplete(format!("it has more than {MAX_PAGES} pages")));
@@ -140,8 +168,14 @@ mod tests {
 
     #[test]
     fn filters_of_statuses() {
-        assert_eq!(filters(&[Failed, Created, Creating]), [None, Some("failed")]);
-        assert_eq!(filters(&[Created, Creating]), [Some("created"), Some("creating")]);
+        assert_eq!(
+            filters(&[Failed, Created, Creating]),
+            [None, Some("failed")]
+        );
+        assert_eq!(
+            filters(&[Created, Creating]),
+            [Some("created"), Some("creating")]
+        );
         assert_eq!(filters(&[Failed]), [Some("failed")]);
     }
 }

@@ -15,7 +15,9 @@ pub mod signature;
 
 pub use client::Client;
 pub use credentials::{Credentials, InvalidCredentials};
-pub use endpoint::{AllowedEndpoints, Endpoint, EndpointPattern, InvalidEndpoint, modelarts_endpoint};
+pub use endpoint::{
+    AllowedEndpoints, Endpoint, EndpointPattern, InvalidEndpoint, modelarts_endpoint,
+};
 pub use error::{CloudError, Reason};
 pub use http::{HttpClient, HttpOptions, Observation, Observer};
 pub use listing::{PoolSink, Selection, StatusFilter, WorkspaceSelection, list};

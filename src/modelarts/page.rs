@@ -25,12 +25,24 @@ pub(super) fn read_page<E: fmt::Display>(
     let mut failure = None;
     let mut envelope = Envelope::default();
     let mut deserializer = serde_json::Deserializer::from_reader(body);
-    let seed = EnvelopeSeed { envelope: &mut envelope, sink, failure: &mut failure };
-    let read = seed.deserialize(&mut deserializer).and_then(|()| deserializer.end());
+    let seed = EnvelopeSeed {
+        envelope: &mut envelope,
+        sink,
+        failure: &mut failure,
+    };
+    let read = seed
+        .deserialize(&mut deserializer)
+        .and_then(|()| deserializer.end());
     if let Some(failure) = failure {
         return Err(PageError::Item(failure));
     }
-    read.map_err(|e| if e.is_io() { PageError::Io(e.into()) } else { PageError::NoListing(format!("its body is not JSON to the end: {e}")) })?;
+    read.map_err(|e| {
+        if e.is_io() {
+            PageError::Io(e.into())
+        } else {
+            PageError::NoListing(format!("its body is not JSON to the end: {e}"))
+        }
+    })?;
     envelope.page().map_err(PageError::NoListing)
 }
 
@@ -55,9 +67,16 @@ struct Envelope {
 
 impl Envelope {
     fn page(self) -> Result<Page, String> {
-        let Self { kind, metadata, has_items, error_code } = self;
+        let Self {
+            kind,
+            metadata,
+            has_items,
+            error_code,
+        } = self;
         if let Some(code) = error_code.filter(|c| !c.is_null() && c != "") {
-            return Err(format!("it says error code {code} though its status is 200"));
+            return Err(format!(
+                "it says error code {code} though its status is 200"
+            ));
         }
         if let Some(kind) = kind.filter(|k| k != "PoolList") {
             return Err(format!("it is a {kind}, not a PoolList"));
@@ -75,7 +94,10 @@ impl Envelope {
             other => other.as_f64(),
         });
         if next.is_none() && remaining.is_some_and(|r| r > 0.0) {
-            return Err("it says that items remain (remainingItemCount) and not where (continue)".to_owned());
+            return Err(
+                "it says that items remain (remainingItemCount) and not where (continue)"
+                    .to_owned(),
+            );
         }
         Ok(Page { next })
     }
@@ -103,14 +125,21 @@ impl<'de, E: fmt::Display> Visitor<'de> for EnvelopeSeed<'_, E> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Self { envelope, sink, failure } = self;
+        let Self {
+            envelope,
+            sink,
+            failure,
+        } = self;
         while let Some(key) = map.next_key::<String>()? {
             match key.as_str() {
                 "kind" => envelope.kind = Some(map.next_value()?),
                 "metadata" => envelope.metadata = map.next_value()?,
                 "error_code" | "errorCode" => envelope.error_code = Some(map.next_value()?),
                 "items" => {
-                    envelope.has_items = map.next_value_seed(Items { sink: &mut *sink, failure: &mut *failure })?;
+                    envelope.has_items = map.next_value_seed(Items {
+                        sink: &mut *sink,
+                        failure: &mut *failure,
+                    })?;
                 }
                 _ => {
                     map.next_value::<IgnoredAny>()?;
@@ -175,14 +204,36 @@ mod tests {
     #[test]
     fn whole_pages() {
         for (body, items, next) in [
-            (r#"{"kind":"PoolList","apiVersion":"v2","items":[{"a":1}, {"b":[2]}]}"#, 2, None),
+            (
+                r#"{"kind":"PoolList","apiVersion":"v2","items":[{"a":1}, {"b":[2]}]}"#,
+                2,
+                None,
+            ),
             (r#"{"items":[]}"#, 0, None),
-            (r#" {"items":[],"metadata":{"continue":"","remainingItemCount":0},"x":{"y":[]}} "#, 0, None),
-            (r#"{"items":[1],"metadata":{"continue":"t","remainingItemCount":5},"kind":"PoolList"}"#, 1, Some("t")),
-            (r#"{"items":[],"metadata":null,"error_code":null,"errorCode":""}"#, 0, None),
+            (
+                r#" {"items":[],"metadata":{"continue":"","remainingItemCount":0},"x":{"y":[]}} "#,
+                0,
+                None,
+            ),
+            (
+                r#"{"items":[1],"metadata":{"continue":"t","remainingItemCount":5},"kind":"PoolList"}"#,
+                1,
+                Some("t"),
+            ),
+            (
+                r#"{"items":[],"metadata":null,"error_code":null,"errorCode":""}"#,
+                0,
+                None,
+            ),
         ] {
             let (seen, page) = read(body);
-            assert_eq!(page, Ok(Page { next: next.map(str::to_owned) }), "{body}");
+            assert_eq!(
+                page,
+                Ok(Page {
+                    next: next.map(str::to_owned)
+                }),
+                "{body}"
+            );
             assert_eq!(seen.len(), items, "{body}");
         }
     }

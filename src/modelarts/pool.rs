@@ -32,8 +32,14 @@ impl Pool {
     pub fn parse(text: &str) -> Result<Self, InvalidItem> {
         let mut json: Map<String, Value> =
             serde_json::from_str(text).map_err(|e| InvalidItem::NoObject(e.to_string()))?;
-        let id = json.get("metadata").and_then(|m| m.get("name")).and_then(Value::as_str);
-        let id = id.filter(|id| !id.is_empty()).ok_or(InvalidItem::NoId)?.to_owned();
+        let id = json
+            .get("metadata")
+            .and_then(|m| m.get("name"))
+            .and_then(Value::as_str);
+        let id = id
+            .filter(|id| !id.is_empty())
+            .ok_or(InvalidItem::NoId)?
+            .to_owned();
         redact(&mut json);
         Ok(Self { id, json })
     }
@@ -45,7 +51,16 @@ mod tests {
 
     #[test]
     fn an_item_needs_an_id() {
-        for bad in ["null", "[]", "1", "{}", r#"{"metadata":{}}"#, r#"{"metadata":{"name":""}}"#, r#"{"metadata":{"name":1}}"#, "{"] {
+        for bad in [
+            "null",
+            "[]",
+            "1",
+            "{}",
+            r#"{"metadata":{}}"#,
+            r#"{"metadata":{"name":""}}"#,
+            r#"{"metadata":{"name":1}}"#,
+            "{",
+        ] {
             assert!(Pool::parse(bad).is_err(), "{bad}");
         }
     }
@@ -60,7 +75,8 @@ mod tests {
 
     #[test]
     fn the_last_of_two_equal_keys_wins() {
-        let pool = Pool::parse(r#"{"metadata":{"name":"a"},"metadata":{"name":"b"}}"#).expect("a pool");
+        let pool =
+            Pool::parse(r#"{"metadata":{"name":"a"},"metadata":{"name":"b"}}"#).expect("a pool");
         assert_eq!(pool.id, "b");
     }
 }

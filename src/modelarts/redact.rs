@@ -4,7 +4,15 @@
 use serde_json::{Map, Value};
 
 /// What the key of a secret contains, in lower case and without `_` and `-`.
-const SECRET_KEYS: [&str; 7] = ["password", "passwd", "secret", "token", "privatekey", "credential", "postinstall"];
+const SECRET_KEYS: [&str; 7] = [
+    "password",
+    "passwd",
+    "secret",
+    "token",
+    "privatekey",
+    "credential",
+    "postinstall",
+];
 
 /// How deep JSON in strings in JSON is followed; deeper text is left out.
 const MAX_NESTING: usize = 8;
@@ -17,8 +25,11 @@ pub fn redact(object: &mut Map<String, Value>) {
 /// Whether a value under `key` may be a secret.
 #[must_use]
 pub fn is_secret_key(key: &str) -> bool {
-    let plain: String =
-        key.chars().filter(|c| !matches!(c, '_' | '-')).map(|c| c.to_ascii_lowercase()).collect();
+    let plain: String = key
+        .chars()
+        .filter(|c| !matches!(c, '_' | '-'))
+        .map(|c| c.to_ascii_lowercase())
+        .collect();
     SECRET_KEYS.iter().any(|secret| plain.contains(secret))
 }
 
@@ -56,7 +67,11 @@ fn redact_value(value: &mut Value, nesting: usize) -> (bool, bool) {
 
 /// An entry such as `{"key": "db-password", "value": …}`, as tags and parameters have them.
 fn names_a_secret(item: &Value) -> bool {
-    let named = |field| item.get(field).and_then(Value::as_str).is_some_and(is_secret_key);
+    let named = |field| {
+        item.get(field)
+            .and_then(Value::as_str)
+            .is_some_and(is_secret_key)
+    };
     item.get("value").is_some() && (named("key") || named("name"))
 }
 
@@ -84,7 +99,9 @@ fn redact_text(text: &mut String, nesting: usize) -> (bool, bool) {
 /// Whether a quoted key of a secret stands before a colon in `text`.
 fn mentions_a_secret(text: &str) -> bool {
     let mut parts = text.split('"');
-    let Some(mut before) = parts.next() else { return false };
+    let Some(mut before) = parts.next() else {
+        return false;
+    };
     for part in parts {
         if part.trim_start().starts_with(':') && is_secret_key(before) {
             return true;
@@ -120,7 +137,9 @@ mod tests {
 
     #[test]
     fn json_in_strings() {
-        let inner = json!({"password": "hunter2", "kept": json!({"token": "hunter2", "x": 1}).to_string()}).to_string();
+        let inner =
+            json!({"password": "hunter2", "kept": json!({"token": "hunter2", "x": 1}).to_string()})
+                .to_string();
         let result = redacted(json!({"annotation": inner, "list": "[{\"secret\": 1}, 2]"}));
         let expected = json!({"kept": "{\"x\":1}"}).to_string();
         assert_eq!(result, json!({"annotation": expected, "list": "[{},2]"}));
@@ -134,13 +153,18 @@ mod tests {
 
     #[test]
     fn broken_json_with_a_secret_is_left_out() {
-        assert_eq!(redacted(json!({"a": "{\"password\": \"hunter2", "b": 1})), json!({"b": 1}));
+        assert_eq!(
+            redacted(json!({"a": "{\"password\": \"hunter2", "b": 1})),
+            json!({"b": 1})
+        );
     }
 
     #[test]
     fn entries_that_name_a_secret() {
         assert_eq!(
-            redacted(json!({"tags": [{"key": "db-password", "value": "hunter2"}, {"key": "team", "value": "a"}, {"name": "API_TOKEN", "value": "hunter2"}, {"key": "token"}]})),
+            redacted(
+                json!({"tags": [{"key": "db-password", "value": "hunter2"}, {"key": "team", "value": "a"}, {"name": "API_TOKEN", "value": "hunter2"}, {"key": "token"}]})
+            ),
             json!({"tags": [{"key": "team", "value": "a"}, {"key": "token"}]})
         );
     }

@@ -7,7 +7,8 @@ use ring::{digest, hmac};
 /// Name of the algorithm, as it stands in the header Authorization.
 pub const ALGORITHM: &str = "SDK-HMAC-SHA256";
 /// Hash of an empty body, as all requests of this client have.
-pub const EMPTY_PAYLOAD_HASH: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+pub const EMPTY_PAYLOAD_HASH: &str =
+    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 /// What of a request is signed.
 #[derive(Clone, Copy, Debug)]
@@ -27,13 +28,23 @@ pub struct Parts<'a> {
 /// The request in the one form that client and gateway both derive.
 #[must_use]
 pub fn canonical_request(parts: &Parts<'_>) -> String {
-    let Parts { method, path, query, headers, payload_hash } = parts;
+    let Parts {
+        method,
+        path,
+        query,
+        headers,
+        payload_hash,
+    } = parts;
     let mut lines = String::new();
     for (name, value) in sorted(headers) {
         let _ = writeln!(lines, "{name}:{}", value.trim());
     }
     // The path is signed with a slash at its end that the sent one does not have.
-    let mut path = path.split('/').map(|segment| encode(&decode(segment))).collect::<Vec<_>>().join("/");
+    let mut path = path
+        .split('/')
+        .map(|segment| encode(&decode(segment)))
+        .collect::<Vec<_>>()
+        .join("/");
     if !path.ends_with('/') {
         path.push('/');
     }
@@ -47,7 +58,10 @@ pub fn canonical_request(parts: &Parts<'_>) -> String {
 /// What the secret key signs, at `date` (`YYYYMMDDTHHMMSSZ`).
 #[must_use]
 pub fn string_to_sign(date: &str, canonical_request: &str) -> String {
-    format!("{ALGORITHM}\n{date}\n{}", payload_hash(canonical_request.as_bytes()))
+    format!(
+        "{ALGORITHM}\n{date}\n{}",
+        payload_hash(canonical_request.as_bytes())
+    )
 }
 
 /// The signature, in lower-case hexadecimal digits.
@@ -60,13 +74,19 @@ pub fn signature(secret_key: &str, string_to_sign: &str) -> String {
 /// The names of the signed headers, as they stand in the header Authorization.
 #[must_use]
 pub fn signed_headers(headers: &[(String, String)]) -> String {
-    sorted(headers).into_iter().map(|(name, _)| name).collect::<Vec<_>>().join(";")
+    sorted(headers)
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect::<Vec<_>>()
+        .join(";")
 }
 
 /// The value of the header Authorization.
 #[must_use]
 pub fn authorization(access_key: &str, signed_headers: &str, signature: &str) -> String {
-    format!("{ALGORITHM} Access={access_key}, SignedHeaders={signed_headers}, Signature={signature}")
+    format!(
+        "{ALGORITHM} Access={access_key}, SignedHeaders={signed_headers}, Signature={signature}"
+    )
 }
 
 /// Lower-case hexadecimal SHA-256 of a body.
@@ -81,7 +101,11 @@ pub fn payload_hash(body: &[u8]) -> String {
 pub fn encode_query(parameters: &[(String, String)]) -> String {
     let mut parameters: Vec<_> = parameters.iter().collect();
     parameters.sort();
-    parameters.iter().map(|(k, v)| format!("{}={}", encode(k), encode(v))).collect::<Vec<_>>().join("&")
+    parameters
+        .iter()
+        .map(|(k, v)| format!("{}={}", encode(k), encode(v)))
+        .collect::<Vec<_>>()
+        .join("&")
 }
 
 /// Percent-encodes all but `A-Z a-z 0-9 - _ . ~`.
@@ -122,7 +146,9 @@ fn decode(text: &str) -> String {
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut i = 0;
     while i < bytes.len() {
-        let hex = text.get(i + 1..i + 3).and_then(|h| u8::from_str_radix(h, 16).ok());
+        let hex = text
+            .get(i + 1..i + 3)
+            .and_then(|h| u8::from_str_radix(h, 16).ok());
         match (bytes[i], hex) {
             (b'%', Some(byte)) => {
                 decoded.push(byte);
@@ -138,8 +164,10 @@ fn decode(text: &str) -> String {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }

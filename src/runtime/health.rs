@@ -25,7 +25,11 @@ impl Health {
     #[must_use]
     pub fn new(now: Instant) -> Self {
         let missing = vec!["the watches have not begun".to_owned()];
-        Self(Mutex::new(State { last_tick: now, stuck: None, missing }))
+        Self(Mutex::new(State {
+            last_tick: now,
+            stuck: None,
+            missing,
+        }))
     }
 
     /// The loop went round; `stuck` names a source whose pass is long past its deadline.
@@ -46,10 +50,15 @@ impl Health {
         let state = self.state();
         let silence = now.saturating_duration_since(state.last_tick);
         if silence > MAX_SILENCE {
-            return Err(format!("the main loop has not gone round for {} s", silence.as_secs()));
+            return Err(format!(
+                "the main loop has not gone round for {} s",
+                silence.as_secs()
+            ));
         }
         match &state.stuck {
-            Some(source) => Err(format!("the pass of source {source} is long past its deadline")),
+            Some(source) => Err(format!(
+                "the pass of source {source} is long past its deadline"
+            )),
             None => Ok(()),
         }
     }
@@ -58,7 +67,11 @@ impl Health {
     /// What is missing, one line each.
     pub fn ready(&self) -> Result<(), String> {
         let state = self.state();
-        if state.missing.is_empty() { Ok(()) } else { Err(state.missing.join("\n")) }
+        if state.missing.is_empty() {
+            Ok(())
+        } else {
+            Err(state.missing.join("\n"))
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -76,10 +89,17 @@ mod tests {
         let start = Instant::now();
         let health = Health::new(start);
         assert_eq!(health.live(start + MAX_SILENCE), Ok(()));
-        let error = health.live(start + MAX_SILENCE + Duration::from_secs(1)).expect_err("silent");
+        let error = health
+            .live(start + MAX_SILENCE + Duration::from_secs(1))
+            .expect_err("silent");
         assert!(error.contains("61 s"), "{error}");
         health.tick(start + Duration::from_secs(90), Some("ns/a".to_owned()));
-        assert!(health.live(start + Duration::from_secs(90)).expect_err("stuck").contains("ns/a"));
+        assert!(
+            health
+                .live(start + Duration::from_secs(90))
+                .expect_err("stuck")
+                .contains("ns/a")
+        );
         health.tick(start + Duration::from_secs(95), None);
         assert_eq!(health.live(start + Duration::from_secs(95)), Ok(()));
     }

@@ -22,5 +22,6 @@ pub async fn client() -> Result<Client, String> {
     config.reset_reader_on_write = true;
     // Each call has its own time and each failure its own pace; a retry below would hide both.
     config.default_retry = false;
-    Client::try_from(config).map_err(|e| format!("failed to set up the client of the API server: {e}"))
+    Client::try_from(config)
+        .map_err(|e| format!("failed to set up the client of the API server: {e}"))
 }

@@ -27,7 +27,9 @@ pub fn start(format: LogFormat, level: &str) -> Result<(), ParseError> {
     let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     // A second start, as tests make it, keeps the first.
     let _ = match format {
-        LogFormat::Text => registry.with(layer.with_ansi(std::io::stderr().is_terminal())).try_init(),
+        LogFormat::Text => registry
+            .with(layer.with_ansi(std::io::stderr().is_terminal()))
+            .try_init(),
         LogFormat::Json => registry.with(layer.json().flatten_event(true)).try_init(),
     };
     Ok(())

@@ -18,8 +18,16 @@ use crate::controller::{Key, Machine, Notice, PassResult, fresh_until};
 use crate::mirror::Step;
 
 /// The documented phases; others count as `other`, so that the cloud can't make labels.
-const PHASES: [&str; 8] =
-    ["Creating", "Running", "Abnormal", "Deleting", "Error", "CreationFailed", "ScalingFailed", "Waiting"];
+const PHASES: [&str; 8] = [
+    "Creating",
+    "Running",
+    "Abnormal",
+    "Deleting",
+    "Error",
+    "CreationFailed",
+    "ScalingFailed",
+    "Waiting",
+];
 
 type FloatGauge = Gauge<f64, AtomicU64>;
 
@@ -79,7 +87,9 @@ pub struct Metrics {
 
 fn durations() -> Histogram {
     // From a quiet listing of ten pools to a first mirror of many thousands.
-    Histogram::new([0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0])
+    Histogram::new([
+        0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0,
+    ])
 }
 
 impl Default for Metrics {
@@ -102,9 +112,21 @@ impl Default for Metrics {
         let mut gauge = |name: &str, help: &str, family: &Family<SourceLabels, FloatGauge>| {
             registry.register_with_unit(name, help, Unit::Seconds, family.clone());
         };
-        gauge("source_last_success_timestamp", "When the last successful pass of the source began; its mirrors are as old as this", &metrics.last_success);
-        gauge("source_last_attempt_timestamp", "When the last pass of the source began, whatever came of it", &metrics.last_attempt);
-        gauge("source_fresh_until_timestamp", "Until when the mirrors of the source count as fresh; alert when it is past", &metrics.fresh_until);
+        gauge(
+            "source_last_success_timestamp",
+            "When the last successful pass of the source began; its mirrors are as old as this",
+            &metrics.last_success,
+        );
+        gauge(
+            "source_last_attempt_timestamp",
+            "When the last pass of the source began, whatever came of it",
+            &metrics.last_attempt,
+        );
+        gauge(
+            "source_fresh_until_timestamp",
+            "Until when the mirrors of the source count as fresh; alert when it is past",
+            &metrics.fresh_until,
+        );
         registry.register(
             "source_consecutive_failures",
             "Passes of the source that failed in a row; 0 after a success",
@@ -126,7 +148,11 @@ impl Default for Metrics {
             Unit::Seconds,
             metrics.sync_duration.clone(),
         );
-        registry.register("pools", "Pools of the last complete listing by phase", metrics.pools.clone());
+        registry.register(
+            "pools",
+            "Pools of the last complete listing by phase",
+            metrics.pools.clone(),
+        );
         registry.register(
             "mirror_writes",
             "Accepted writes to mirrors by operation: create, update (metadata and spec), status; none while nothing changes",
@@ -146,9 +172,15 @@ impl Default for Metrics {
         registry.register(
             "build",
             "The version that runs",
-            Info::new(vec![("version".to_owned(), env!("CARGO_PKG_VERSION").to_owned())]),
+            Info::new(vec![(
+                "version".to_owned(),
+                env!("CARGO_PKG_VERSION").to_owned(),
+            )]),
         );
-        Self { registry, ..metrics }
+        Self {
+            registry,
+            ..metrics
+        }
     }
 }
 
@@ -170,28 +202,44 @@ impl Metrics {
             Step::ApplyStatus => "status",
             Step::Nothing | Step::Conflict => return,
         };
-        self.mirror_writes.get_or_create(&OperationLabels { operation }).inc();
+        self.mirror_writes
+            .get_or_create(&OperationLabels { operation })
+            .inc();
     }
 
     /// Counts a request to the cloud.
     pub fn cloud_request(&self, operation: &'static str, code: String, duration: Duration) {
-        self.cloud_requests.get_or_create(&RequestLabels { operation, code }).inc();
-        self.cloud_request_duration.get_or_create(&OperationLabels { operation }).observe(duration.as_secs_f64());
+        self.cloud_requests
+            .get_or_create(&RequestLabels { operation, code })
+            .inc();
+        self.cloud_request_duration
+            .get_or_create(&OperationLabels { operation })
+            .observe(duration.as_secs_f64());
     }
 
     /// Takes in what the loop noticed.
     pub fn note(&self, notice: &Notice) {
         match notice {
-            Notice::PassEnded { source, report, listing, whole, failures } => {
+            Notice::PassEnded {
+                source,
+                report,
+                listing,
+                whole,
+                failures,
+            } => {
                 let labels = labels(source);
                 let started = seconds(report.started);
                 self.last_attempt.get_or_create(&labels).set(started);
-                self.consecutive_failures.get_or_create(&labels).set(i64::from(*failures));
+                self.consecutive_failures
+                    .get_or_create(&labels)
+                    .set(i64::from(*failures));
                 let result = match &report.result {
                     PassResult::Succeeded { .. } => {
                         self.last_success.get_or_create(&labels).set(started);
                         let until = fresh_until(report.started, report.interval);
-                        self.fresh_until.get_or_create(&labels).set(until.map_or(started, seconds));
+                        self.fresh_until
+                            .get_or_create(&labels)
+                            .set(until.map_or(started, seconds));
                         "success"
                     }
                     PassResult::Failed(failure) => failure.reason,
@@ -200,11 +248,23 @@ impl Metrics {
                 let SourceLabels { namespace, source } = labels;
                 for (step, duration) in [("list", *listing), ("total", Some(*whole))] {
                     if let Some(duration) = duration {
-                        let labels = StepLabels { namespace: namespace.clone(), source: source.clone(), step };
-                        self.sync_duration.get_or_create(&labels).observe(duration.as_secs_f64());
+                        let labels = StepLabels {
+                            namespace: namespace.clone(),
+                            source: source.clone(),
+                            step,
+                        };
+                        self.sync_duration
+                            .get_or_create(&labels)
+                            .observe(duration.as_secs_f64());
                     }
                 }
-                self.syncs.get_or_create(&ResultLabels { namespace, source, result }).inc();
+                self.syncs
+                    .get_or_create(&ResultLabels {
+                        namespace,
+                        source,
+                        result,
+                    })
+                    .inc();
             }
             Notice::SourceGone(source) => self.forget(source),
         }
@@ -213,14 +273,25 @@ impl Metrics {
     /// Sets the gauges that show what the machine knows of a source.
     pub fn show_source(&self, machine: &Machine, source: &Key) {
         let labels = labels(source);
-        self.suspended.get_or_create(&labels).set(i64::from(machine.is_suspended(source)));
+        self.suspended
+            .get_or_create(&labels)
+            .set(i64::from(machine.is_suspended(source)));
         let mut by_phase: BTreeMap<&'static str, i64> = BTreeMap::new();
         for phase in machine.phases(source) {
-            let phase = phase.map_or("none", |p| PHASES.into_iter().find(|known| *known == p).unwrap_or("other"));
+            let phase = phase.map_or("none", |p| {
+                PHASES
+                    .into_iter()
+                    .find(|known| *known == p)
+                    .unwrap_or("other")
+            });
             *by_phase.entry(phase).or_default() += 1;
         }
         for phase in PHASES.into_iter().chain(["none", "other"]) {
-            let labels = PhaseLabels { namespace: labels.namespace.clone(), source: labels.source.clone(), phase };
+            let labels = PhaseLabels {
+                namespace: labels.namespace.clone(),
+                source: labels.source.clone(),
+                phase,
+            };
             match by_phase.get(phase) {
                 Some(count) => {
                     self.pools.get_or_create(&labels).set(*count);
@@ -242,7 +313,11 @@ impl Metrics {
         self.suspended.remove(&labels);
         for phase in PHASES.into_iter().chain(["none", "other"]) {
             let SourceLabels { namespace, source } = labels.clone();
-            self.pools.remove(&PhaseLabels { namespace, source, phase });
+            self.pools.remove(&PhaseLabels {
+                namespace,
+                source,
+                phase,
+            });
         }
     }
 }
@@ -254,10 +329,16 @@ pub fn observer(metrics: Arc<Metrics>) -> crate::modelarts::Observer {
 }
 
 fn labels(source: &Key) -> SourceLabels {
-    SourceLabels { namespace: source.namespace.to_string(), source: source.name.to_string() }
+    SourceLabels {
+        namespace: source.namespace.to_string(),
+        source: source.name.to_string(),
+    }
 }
 
-#[allow(clippy::cast_precision_loss, reason = "seconds of an epoch fit a float exactly")]
+#[allow(
+    clippy::cast_precision_loss,
+    reason = "seconds of an epoch fit a float exactly"
+)]
 fn seconds(time: jiff::Timestamp) -> f64 {
     time.as_second() as f64
 }

@@ -25,12 +25,16 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, String> {
     let ipv6_is_off = error.raw_os_error() == Some(97); // EAFNOSUPPORT
     if address.is_ipv6() && address.ip().is_unspecified() && ipv6_is_off {
         let ipv4 = SocketAddr::from(([0, 0, 0, 0], address.port()));
-        return TcpListener::bind(ipv4).await.map_err(|e| format!("failed to listen on {ipv4}: {e}; set --listen"));
+        return TcpListener::bind(ipv4)
+            .await
+            .map_err(|e| format!("failed to listen on {ipv4}: {e}; set --listen"));
     }
-    Err(format!("failed to listen on {address}: {error}; set --listen to another address or port"))
+    Err(format!(
+        "failed to listen on {address}: {error}; set --listen to another address or port"
+    ))
 }
 
-/// Serves until `shutdown` is ready.
+/// Serves for ever.
 ///
 /// # Errors
 /// Where accepting connections fails for good.
@@ -38,11 +42,13 @@ pub async fn serve(
     listener: TcpListener,
     health: Arc<Health>,
     metrics: Arc<Metrics>,
-    shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let (live, ready) = (health.clone(), health);
     let router = Router::new()
-        .route("/livez", get(async move || probe(live.live(Instant::now()))))
+        .route(
+            "/livez",
+            get(async move || probe(live.live(Instant::now()))),
+        )
         .route("/readyz", get(async move || probe(ready.ready())))
         .route(
             "/metrics",
@@ -51,7 +57,7 @@ pub async fn serve(
                 ([(header::CONTENT_TYPE, content_type)], metrics.encode())
             }),
         );
-    axum::serve(listener, router).with_graceful_shutdown(shutdown).await
+    axum::serve(listener, router).await
 }
 
 fn probe(answer: Result<(), String>) -> impl IntoResponse {

@@ -1,0 +1,162 @@
+//! `run`: the controller.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use clap::{ArgAction, Args};
+
+use crate::api::CONTROLLER_NAME;
+use crate::controller;
+use crate::modelarts::{AllowedEndpoints, EndpointPattern, HttpClient, HttpOptions};
+use crate::runtime::health::Health;
+use crate::runtime::logs::{self, LogFormat};
+use crate::runtime::metrics::{Metrics, observer};
+use crate::runtime::{kubernetes, server, shutdown};
+
+/// Runs the controller until SIGTERM or SIGINT.
+///
+/// The API server is found as kubectl finds it (KUBECONFIG, ~/.kube/config), else as a pod does.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Address of /metrics, /livez and /readyz.
+    #[arg(
+        long,
+        value_name = "ADDR",
+        default_value = "[::]:8080",
+        env = "MODELARTS_POOL_CONTROLLER_LISTEN"
+    )]
+    listen: SocketAddr,
+
+    /// Namespaces to watch, separated by commas; all by default. Mirrors of a namespace that is taken
+    /// out are left as they are.
+    #[arg(
+        long,
+        value_name = "NS,...",
+        value_delimiter = ',',
+        env = "MODELARTS_POOL_CONTROLLER_WATCH_NAMESPACES"
+    )]
+    watch_namespaces: Vec<String>,
+
+    /// Whether several replicas elect the one that writes. Not in force yet: run one replica.
+    #[arg(long, value_name = "true|false", default_value_t = true, action = ArgAction::Set, env = "MODELARTS_POOL_CONTROLLER_LEADER_ELECT")]
+    leader_elect: bool,
+
+    /// Name of the Lease of the election. Not in force yet.
+    #[arg(long, value_name = "NAME", default_value = CONTROLLER_NAME, env = "MODELARTS_POOL_CONTROLLER_LEASE_NAME")]
+    lease_name: String,
+
+    /// Namespace of the Lease; by default the pod's or the kubeconfig's. Not in force yet.
+    #[arg(
+        long,
+        value_name = "NS",
+        env = "MODELARTS_POOL_CONTROLLER_LEASE_NAMESPACE"
+    )]
+    lease_namespace: Option<String>,
+
+    /// Form of the log: lines for people, or JSON.
+    #[arg(long, value_enum, default_value_t = LogFormat::Text, env = "MODELARTS_POOL_CONTROLLER_LOG_FORMAT")]
+    log_format: LogFormat,
+
+    /// What is logged: error, warn, info, debug or trace, also by module, e.g. info,kube=debug.
+    #[arg(
+        long,
+        value_name = "FILTER",
+        default_value = "info",
+        env = "MODELARTS_POOL_CONTROLLER_LOG_LEVEL"
+    )]
+    log_level: String,
+
+    /// PEM file of certificates to trust beside the system's, for the cloud; may be repeated.
+    #[arg(
+        long,
+        value_name = "PEM",
+        value_delimiter = ',',
+        env = "MODELARTS_POOL_CONTROLLER_CA_FILE"
+    )]
+    ca_file: Vec<PathBuf>,
+
+    /// Hosts that credentials may be sent to, e.g. https://modelarts.*.example.com:8443, where `*`
+    /// stands for one DNS label or any port; may be repeated, and replaces the default: the hosts of
+    /// ModelArts and IAM in Huawei Cloud, by https.
+    #[arg(
+        long,
+        value_name = "PATTERN",
+        value_delimiter = ',',
+        env = "MODELARTS_POOL_CONTROLLER_ALLOWED_ENDPOINTS"
+    )]
+    allowed_endpoints: Vec<EndpointPattern>,
+
+    /// Namespaces whose sources may use the controller's own identity (credentials of type Agency and
+    /// PodIdentity), each for all projects or one; none by default. Not in force yet.
+    #[arg(
+        long,
+        value_name = "NS[=PROJECT],...",
+        value_delimiter = ',',
+        env = "MODELARTS_POOL_CONTROLLER_AMBIENT_CREDENTIALS_NAMESPACES"
+    )]
+    ambient_credentials_namespaces: Vec<String>,
+}
+
+impl RunArgs {
+    /// Runs the controller.
+    ///
+    /// # Errors
+    /// What is missing at the start, or what ended the controller.
+    pub async fn run(self) -> Result<(), String> {
+        let Self {
+            listen,
+            watch_namespaces,
+            leader_elect: _,
+            lease_name: _,
+            lease_namespace: _,
+            log_format,
+            log_level,
+            ca_file,
+            allowed_endpoints,
+            ambient_credentials_namespaces: _,
+        } = self;
+        logs::start(log_format, &log_level)
+            .map_err(|e| format!("--log-level {log_level:?} is no filter: {e}"))?;
+        let metrics = Arc::new(Metrics::default());
+        let allowed = if allowed_endpoints.is_empty() {
+            AllowedEndpoints::default()
+        } else {
+            AllowedEndpoints(allowed_endpoints)
+        };
+        let http = HttpClient::new(HttpOptions {
+            ca_files: ca_file,
+            allowed,
+            observer: observer(metrics.clone()),
+            ..HttpOptions::default()
+        })?;
+        let client = kubernetes::client().await?;
+        let listener = server::bind(listen).await?;
+        let address = listener
+            .local_addr()
+            .map_err(|e| format!("failed to listen on {listen}: {e}"))?;
+        let health = Arc::new(Health::new(Instant::now()));
+        let (stop, signals) =
+            shutdown::on_signals().map_err(|e| format!("failed to wait for signals: {e}"))?;
+        tracing::info!(version = env!("CARGO_PKG_VERSION"), %address, "starting");
+
+        let options = controller::Options {
+            client,
+            namespaces: watch_namespaces,
+            http,
+            metrics: metrics.clone(),
+            health: health.clone(),
+        };
+        // The probes are served until the last write has ended.
+        tokio::select! {
+            () = controller::run(options, stop.wait()) => {}
+            ended = server::serve(listener, health, metrics) => {
+                return Err(format!("the server at {address} ended: {ended:?}"));
+            }
+            () = signals => {}
+        }
+        tracing::info!("stopped");
+        Ok(())
+    }
+}

@@ -1,0 +1,345 @@
+//! `simulate`: plays a `ModelArts` API on this machine, so that the controller can be tried without an account.
+//!
+//! Owns the flags and what is printed; the simulator itself is `crate::simulator`.
+
+use std::{
+    io::{self, Write as _},
+    net::SocketAddr,
+    path::PathBuf,
+};
+
+use clap::Args;
+
+use crate::simulator::{
+    AccessKey, Clock, Credentials, Generate, Options, Scenario, ScenarioError, Simulator,
+    StartError, serve,
+};
+
+/// Play a simulated `ModelArts` API, to try the controller without a Huawei Cloud account.
+///
+/// Without further flags it plays a small world of resource pools, some of which are created, scale, fall ill and
+/// recover while you watch. It checks signatures as the real API does, and prints what to apply to your cluster
+/// to mirror it. It ends with Ctrl-C and keeps nothing.
+#[derive(Args, Clone)]
+pub struct SimulateArgs {
+    /// Address to listen on. Port 0 takes a free one. Only peers on this machine may use the control endpoint
+    /// under /control, whatever the address.
+    #[arg(
+        long,
+        env = "MODELARTS_SIMULATE_LISTEN",
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:8088"
+    )]
+    pub listen: SocketAddr,
+
+    /// Scenario to play, YAML or JSON: the pools, and what happens to them. See --print-scenario for an example.
+    #[arg(
+        long,
+        env = "MODELARTS_SIMULATE_SCENARIO",
+        value_name = "FILE",
+        conflicts_with = "pools"
+    )]
+    pub scenario: Option<PathBuf>,
+
+    /// Play so many made-up pools that do not change, instead of the small world; for trials of size.
+    #[arg(long, env = "MODELARTS_SIMULATE_POOLS", value_name = "NUMBER")]
+    pub pools: Option<usize>,
+
+    /// Project id to answer for; every other one is refused [default: the scenario's]
+    #[arg(long, env = "MODELARTS_SIMULATE_PROJECT_ID", value_name = "ID")]
+    pub project_id: Option<String>,
+
+    /// Access key to accept instead of the scenario's credentials. Made-up ones will do: never use real ones here.
+    #[arg(
+        long,
+        env = "MODELARTS_SIMULATE_ACCESS_KEY",
+        value_name = "KEY",
+        requires = "secret_key"
+    )]
+    pub access_key: Option<String>,
+
+    /// Secret key that belongs to --access-key.
+    #[arg(
+        long,
+        env = "MODELARTS_SIMULATE_SECRET_KEY",
+        value_name = "KEY",
+        requires = "access_key",
+        hide_env_values = true
+    )]
+    pub secret_key: Option<String>,
+
+    /// Print the small world as a commented scenario file to start your own from, and exit.
+    #[arg(long)]
+    pub print_scenario: bool,
+}
+
+/// Why `simulate` ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum SimulateError {
+    /// The scenario file is no good.
+    #[error(transparent)]
+    Scenario(#[from] ScenarioError),
+    /// The server does not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// Nothing can be printed.
+    #[error("cannot print: {0}")]
+    Print(#[from] io::Error),
+}
+
+impl SimulateArgs {
+    /// Plays until Ctrl-C or SIGTERM.
+    pub async fn run(self) -> Result<(), SimulateError> {
+        if self.print_scenario {
+            io::stdout().write_all(Scenario::default_world_text().as_bytes())?;
+            return Ok(());
+        }
+        let scenario = self.scenario()?;
+        let introduction = Introduction::of(&scenario);
+        let options = Options {
+            scenario,
+            listen: self.listen,
+            clock: Clock::system(),
+        };
+        let mut printed = Ok(());
+        serve(
+            options,
+            |simulator| printed = introduction.print(simulator),
+            interrupted(),
+        )
+        .await?;
+        Ok(printed?)
+    }
+
+    /// The scenario that the flags describe.
+    fn scenario(&self) -> Result<Scenario, ScenarioError> {
+        let mut scenario = match (&self.scenario, self.pools) {
+            (Some(file), _) => Scenario::read(file)?,
+            (None, Some(count)) => Scenario {
+                generate: vec![Generate::pools(count)],
+                ..Scenario::default()
+            },
+            (None, None) => Scenario::default_world()?,
+        };
+        if self.project_id.is_some() {
+            scenario.project_id.clone_from(&self.project_id);
+        }
+        if let (Some(access_key), Some(secret_key)) = (&self.access_key, &self.secret_key) {
+            let key = AccessKey {
+                access_key: access_key.clone(),
+                secret_key: secret_key.clone(),
+                security_token: None,
+            };
+            scenario.credentials = Some(Credentials {
+                access_keys: vec![key],
+                tokens: Vec::new(),
+            });
+        }
+        Ok(scenario)
+    }
+}
+
+/// What a person must know to point the controller here.
+struct Introduction {
+    project_id: String,
+    credentials: Credentials,
+}
+
+impl Introduction {
+    fn of(scenario: &Scenario) -> Self {
+        Self {
+            project_id: scenario.project_id().to_owned(),
+            credentials: scenario.credentials(),
+        }
+    }
+
+    fn print(&self, simulator: &Simulator) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        out.write_all(self.text(&simulator.url()).as_bytes())?;
+        out.flush()
+    }
+
+    fn text(&self, url: &str) -> String {
+        let project_id = &self.project_id;
+        let (kind, data) = self.secret();
+        format!(
+            r#"The simulated ModelArts API runs.
+
+  endpoint     {url}
+  project id   {project_id}
+  {kind:<13}{shown}
+
+To mirror its pools, give the controller --allowed-endpoints {url} and apply:
+
+  kubectl apply -f - <<EOF
+  apiVersion: v1
+  kind: Secret
+  metadata:
+    name: simulated-modelarts
+  type: modelarts.huaweicloud.com/credentials
+  stringData:
+{data}  ---
+  apiVersion: modelarts.huaweicloud.com/v1alpha1
+  kind: ModelArtsPoolSource
+  metadata:
+    name: simulated
+  spec:
+    endpoint: {url}
+    projectId: "{project_id}"
+    interval: 5s
+    credentials:
+      type: {credentials_type}
+      secretRef:
+        name: simulated-modelarts
+  EOF
+  kubectl get modelartspools --watch
+
+What it was asked: curl {url}/control/requests
+Ctrl-C ends it.
+"#,
+            shown = self.shown(),
+            credentials_type = if kind == "access key" {
+                "AccessKey"
+            } else {
+                "Token"
+            },
+        )
+    }
+
+    /// The kind of credentials, and the lines of a Secret that holds them. This file may show them: they open a simulated door.
+    fn secret(&self) -> (&'static str, String) {
+        match (
+            self.credentials.access_keys.first(),
+            self.credentials.tokens.first(),
+        ) {
+            (None, Some(token)) => ("token", format!("    token: \"{token}\"\n")),
+            (None, None) => (
+                "access key",
+                "    # the scenario accepts no credentials\n".to_owned(),
+            ),
+            (Some(key), _) => {
+                let mut data = format!(
+                    "    accessKey: \"{}\"\n    secretKey: \"{}\"\n",
+                    key.access_key, key.secret_key
+                );
+                if let Some(token) = &key.security_token {
+                    data = data + "    securityToken: \"" + token + "\"\n";
+                }
+                ("access key", data)
+            }
+        }
+    }
+
+    fn shown(&self) -> &str {
+        let key = self
+            .credentials
+            .access_keys
+            .first()
+            .map(|key| key.access_key.as_str());
+        key.or(self.credentials.tokens.first().map(String::as_str))
+            .unwrap_or("none")
+    }
+}
+
+async fn interrupted() {
+    let mut terminate =
+        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok();
+    let terminated = async {
+        match &mut terminate {
+            Some(signal) => drop(signal.recv().await),
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminated => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory as _, Parser};
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        args: SimulateArgs,
+    }
+
+    fn parse(arguments: &[&str]) -> SimulateArgs {
+        Command::try_parse_from([&["simulate"], arguments].concat())
+            .unwrap()
+            .args
+    }
+
+    #[test]
+    fn flags_are_sound_and_each_has_help_and_a_variable() {
+        Command::command().debug_assert();
+        for argument in Command::command()
+            .get_arguments()
+            .filter(|argument| argument.get_id() != "help")
+        {
+            assert!(argument.get_help().is_some(), "{argument}");
+            assert!(
+                argument.get_env().is_some() || argument.get_id() == "print_scenario",
+                "{argument}"
+            );
+        }
+        assert!(Command::try_parse_from(["simulate", "--access-key", "a"]).is_err());
+        assert!(Command::try_parse_from(["simulate", "--pools", "1", "--scenario", "f"]).is_err());
+    }
+
+    #[test]
+    fn flags_shape_the_scenario() {
+        let scenario = parse(&[
+            "--pools",
+            "7",
+            "--project-id",
+            "p",
+            "--access-key",
+            "a",
+            "--secret-key",
+            "s",
+        ])
+        .scenario()
+        .unwrap();
+        assert_eq!(
+            (scenario.generate[0].count, scenario.project_id()),
+            (7, "p")
+        );
+        assert_eq!(scenario.credentials().access_keys[0].access_key, "a");
+        assert!(parse(&[]).scenario().unwrap().pools.len() > 5);
+        let missing = parse(&["--scenario", "/nowhere.yaml"])
+            .scenario()
+            .unwrap_err();
+        assert!(missing.to_string().contains("/nowhere.yaml"));
+    }
+
+    #[test]
+    fn the_introduction_can_be_pasted() {
+        let scenario = Scenario::default();
+        let text = Introduction::of(&scenario).text("http://127.0.0.1:8088");
+        let yaml: String = text
+            .lines()
+            .skip_while(|line| !line.contains("<<EOF"))
+            .skip(1)
+            .take_while(|line| !line.contains("EOF"))
+            .map(|line| line.strip_prefix("  ").unwrap().to_owned() + "\n")
+            .collect();
+        let documents: Vec<serde_json::Value> = serde_saphyr::from_multiple(&yaml).unwrap();
+        assert_eq!(
+            documents[0]["stringData"]["accessKey"],
+            crate::simulator::DEFAULT_ACCESS_KEY
+        );
+        assert_eq!(
+            documents[1]["spec"]["credentials"]["secretRef"]["name"],
+            documents[0]["metadata"]["name"]
+        );
+        assert_eq!(
+            documents[1]["spec"]["projectId"],
+            crate::simulator::DEFAULT_PROJECT_ID
+        );
+    }
+}
