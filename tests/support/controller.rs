@@ -1,0 +1,62 @@
+//! The controller, run in the process of the test over the namespace of the test.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use modelarts_pool_controller::controller;
+use modelarts_pool_controller::modelarts::{AllowedEndpoints, HttpClient, HttpOptions};
+use modelarts_pool_controller::runtime::health::Health;
+use modelarts_pool_controller::runtime::metrics::{Metrics, observer};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::env::{Env, client_of};
+
+/// A controller that runs until it is stopped or dropped.
+pub struct Controller {
+    pub metrics: Arc<Metrics>,
+    pub health: Arc<Health>,
+    /// How the audit log names its requests.
+    pub agent: String,
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<()>,
+}
+
+impl Controller {
+    pub async fn start(env: &Env) -> Self {
+        let metrics = Arc::new(Metrics::default());
+        let health = Arc::new(Health::new(Instant::now()));
+        let agent = format!("controller-of-{}", env.namespace);
+        let allowed = "http://127.0.0.1:*".parse().expect("a pattern");
+        let http = HttpClient::new(HttpOptions {
+            allowed: AllowedEndpoints(vec![allowed]),
+            observer: observer(metrics.clone()),
+            ..HttpOptions::default()
+        });
+        let options = controller::Options {
+            client: client_of(env.cluster, &agent).await,
+            namespaces: vec![env.namespace.clone()],
+            http: http.expect("an HTTP client"),
+            metrics: metrics.clone(),
+            health: health.clone(),
+        };
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(controller::run(options, async {
+            // A dropped sender stops it too.
+            let _ = stopped.await;
+        }));
+        Self {
+            metrics,
+            health,
+            agent,
+            stop: Some(stop),
+            task,
+        }
+    }
+
+    /// Stops it as SIGTERM does, and waits for its end.
+    pub async fn stop(mut self) {
+        drop(self.stop.take());
+        (&mut self.task).await.expect("an orderly end");
+    }
+}
