@@ -12,13 +12,14 @@ mod pace;
 mod report;
 mod run;
 mod source;
-mod source_state;
 mod watch;
-mod writes;
 
 pub use fetch::Listing;
 pub use key::Key;
-pub use machine::{Action, Input, Limits, Machine, Notice, Now};
+pub use machine::{
+    Action, CredentialsError, Input, Limits, ListingError, Machine, Notice, Now, WriteOrder,
+    WriteTicket,
+};
 pub use report::{PassFailure, PassResult, Report, fresh_until, status_after};
 pub use run::{Options, run};
 pub use source::{Settings, Source};

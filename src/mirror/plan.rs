@@ -33,6 +33,8 @@ pub enum Step {
 /// made of it is then final: telling it again would change nothing, for ever.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Converged {
+    /// The controller reference was replaced.
+    pub owner: bool,
     /// Metadata and spec were applied.
     pub object: bool,
     /// The status was applied.
@@ -61,6 +63,8 @@ pub fn plan(
         {
             return Step::Conflict;
         }
+        // It was replaced, and the API server keeps another: not ours to take.
+        Some(_) if converged.owner => return Step::Conflict,
         Some(_) => return Step::ReplaceOwner,
         None if observed.managed_by_us => false,
         None => return Step::Conflict,

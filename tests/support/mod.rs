@@ -1,5 +1,10 @@
 //! What the integration tests share.
 
+#![allow(
+    unreachable_pub,
+    reason = "one binary: the tests beside this module are all that reach it"
+)]
+
 pub mod audit;
 pub mod cluster;
 pub mod controller;

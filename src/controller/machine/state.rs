@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
-use super::report::{PassFailure, Report};
-use super::source::Source;
+use crate::controller::report::{PassFailure, Report};
+use crate::controller::source::Source;
 use crate::mirror::{Desired, Fingerprint, Owner, Skip};
 use crate::modelarts::Credentials;
 
@@ -77,8 +77,8 @@ pub(super) struct Pass {
 #[derive(Debug)]
 pub(super) struct Claim {
     pub(super) desired: Arc<Desired>,
-    /// Whether it stands in a queue.
-    pub(super) queued: bool,
+    /// Where it waits for its next write.
+    pub(super) queued: Option<Queue>,
     /// Whether the pass under way waits for it.
     pub(super) in_pass: bool,
     /// The check of the source that its next write needs.
@@ -90,6 +90,19 @@ pub(super) struct Claim {
     pub(super) skip: Option<Skip>,
     /// The write that the API server refused, and until when it is not tried again.
     pub(super) refused: Option<(Fingerprint, Instant)>,
+}
+
+/// Where a pool waits for its next write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Queue {
+    /// Among repairs and second writes.
+    Urgent,
+    /// Among the writes of the passes.
+    Planned,
+    /// For its time.
+    Held,
+    /// For a check of its source.
+    Unchecked,
 }
 
 impl SourceState {
@@ -167,7 +180,7 @@ impl Claim {
     pub(super) fn new(desired: Arc<Desired>) -> Self {
         Self {
             desired,
-            queued: false,
+            queued: None,
             in_pass: false,
             needs_check: 0,
             conflicts: 0,

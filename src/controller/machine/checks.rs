@@ -1,0 +1,83 @@
+//! Whether a source may still be written for: asked before the first write of a pass, and before a
+//! mirror is created anew. Orphaning and garbage collection win.
+
+use std::time::Duration;
+
+use super::passes::write_failure;
+use super::state::Queue;
+use super::{Action, Machine, Now};
+use crate::controller::key::Key;
+use crate::mirror::apply::WriteError;
+
+impl Machine {
+    pub(super) fn next_check(&mut self) -> Option<Action> {
+        let key = self.checks.pop_first()?;
+        let state = self.sources.get_mut(&key)?;
+        state.checking = true;
+        state.checks_begun += 1;
+        Some(Action::Check {
+            uid: state.source.uid.clone(),
+            key,
+        })
+    }
+
+    /// Asks for a check of a source, unless one that is begun later than its cause is under way.
+    pub(super) fn ask_check(&mut self, key: &Key) {
+        if self.sources.get(key).is_some_and(|s| !s.checking) {
+            self.checks.insert(key.clone());
+        }
+    }
+
+    pub(super) fn checked(
+        &mut self,
+        key: &Key,
+        uid: &str,
+        result: Result<bool, WriteError>,
+        now: Now,
+    ) {
+        let Some(state) = self.sources.get_mut(key).filter(|s| &*s.source.uid == uid) else {
+            return;
+        };
+        state.checking = false;
+        let waiting = std::mem::take(&mut state.unchecked);
+        match result {
+            Ok(true) => {
+                state.checked = state.checks_begun;
+                self.writes.api_answered();
+            }
+            Ok(false) => {
+                tracing::info!(source = %key, "the source or its namespace is being deleted; nothing more is written for it");
+                state.pools = None;
+                state.report = None;
+                self.stop_pass(key);
+                // Where it was a mistake (the same name anew), its own event begins anew.
+                self.set_due(key, None);
+                return;
+            }
+            Err(error) => {
+                self.writes.api_failed(&error, now.instant);
+                let failure = write_failure("the source", key, &error);
+                if self
+                    .sources
+                    .get_mut(key)
+                    .is_some_and(|s| s.writing().is_some())
+                {
+                    self.end_pass(key, Some(failure), now);
+                }
+                for name in waiting {
+                    self.take_from(Queue::Unchecked, key, &name);
+                    self.hold(key, &name, now.instant + Duration::from_secs(1));
+                }
+                return;
+            }
+        }
+        for name in waiting {
+            if self.take_from(Queue::Unchecked, key, &name) {
+                let claim = self.sources.get_mut(key).and_then(|s| s.claim(&name));
+                // What its pass has planned keeps its place behind repairs.
+                let urgent = claim.is_some_and(|c| !c.in_pass);
+                self.enqueue(key, &name, urgent);
+            }
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! What goes into the machine and what comes out of it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use crate::api::{CredentialsType, ModelArtsPoolSourceStatus};
+use crate::controller::fetch::Listing;
+use crate::controller::key::Key;
+use crate::controller::report::{PassFailure, Report};
+use crate::controller::source::{Settings, Source};
+use crate::mirror::apply::WriteError;
+use crate::mirror::{Desired, Observed, Owner, Step};
+use crate::modelarts::Credentials;
+
+/// The time, by both clocks.
+#[derive(Clone, Copy, Debug)]
+pub struct Now {
+    /// Monotonic: what waits are measured by.
+    pub instant: Instant,
+    /// What is written.
+    pub wall: Timestamp,
+}
+
+/// What happened.
+#[derive(Debug)]
+pub enum Input {
+    /// A source was seen, for the first time or changed.
+    SourceSeen(Box<Source>),
+    /// A source is no more.
+    SourceGone(Key),
+    /// A mirror was seen.
+    MirrorSeen(Key, Box<Observed>),
+    /// A mirror was deleted, at this resourceVersion.
+    MirrorGone(Key, u64),
+    /// The mirrors of a namespace (or of all) are about to be listed anew.
+    MirrorsRelisting(Option<Arc<str>>),
+    /// They were: what was not seen since is gone.
+    MirrorsRelisted(Option<Arc<str>>),
+    /// Sources and mirrors have all been seen once: passes may begin.
+    Synced,
+    /// The credentials of a pass were read.
+    CredentialsRead(Key, u64, Result<Credentials, CredentialsError>),
+    /// The listing of a pass ended.
+    Listed(Key, u64, Result<Listing, ListingError>),
+    /// The check of a source ended: whether it may be written for.
+    Checked(Key, Box<str>, Result<bool, WriteError>),
+    /// A write ended.
+    Written(WriteTicket, Result<Box<Observed>, WriteError>),
+    /// The write of a source's status ended.
+    Reported(Key, Box<str>, Result<(), WriteError>),
+}
+
+/// What to do.
+#[derive(Debug)]
+pub enum Action {
+    /// Read the credentials of a source from its Secret.
+    ReadCredentials {
+        /// The source.
+        key: Key,
+        /// The pass that needs them.
+        pass: u64,
+        /// Their kind.
+        type_: CredentialsType,
+        /// Name of the Secret, in the namespace of the source.
+        secret: String,
+    },
+    /// List its pools.
+    List {
+        /// The source.
+        key: Key,
+        /// The pass that needs the listing.
+        pass: u64,
+        /// What to list, and where.
+        settings: Box<Settings>,
+        /// What to prove the identity with.
+        credentials: Arc<Credentials>,
+        /// The last complete listing.
+        previous: Vec<(Arc<str>, Arc<Desired>)>,
+    },
+    /// Check that a source may be written for: it is there with this uid, is not being deleted, and
+    /// neither is its namespace.
+    Check {
+        /// The source.
+        key: Key,
+        /// Its uid.
+        uid: Box<str>,
+    },
+    /// Write a mirror.
+    Write(WriteTicket, WriteOrder),
+    /// Write the status of a source.
+    Report {
+        /// The source.
+        key: Key,
+        /// Its uid.
+        uid: Box<str>,
+        /// The version that `status` was made from.
+        resource_version: u64,
+        /// The status to write.
+        status: Box<ModelArtsPoolSourceStatus>,
+    },
+}
+
+/// Which write an answer belongs to.
+#[derive(Clone, Debug)]
+pub struct WriteTicket {
+    /// The source it was made for.
+    pub source: Key,
+    /// Its uid.
+    pub uid: Box<str>,
+    /// The mirror.
+    pub mirror: Key,
+    /// What was written, in short: the same is not written twice to the same version.
+    pub intent: u64,
+    /// Which write.
+    pub step: Step,
+}
+
+/// What a write needs.
+#[derive(Debug)]
+pub struct WriteOrder {
+    /// What the mirror should be.
+    pub desired: Arc<Desired>,
+    /// Whom it belongs to.
+    pub owner: Arc<Owner>,
+    /// What it is.
+    pub observed: Option<Box<Observed>>,
+    /// The time for conditions that change.
+    pub now: Timestamp,
+}
+
+/// Why there are no credentials.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CredentialsError {
+    /// The API server can't be asked.
+    ApiServer(WriteError),
+    /// The Secret is missing or not as it must be.
+    Secret {
+        /// Reason of the condition.
+        reason: &'static str,
+        /// Which Secret, which key, and what to do.
+        message: String,
+    },
+}
+
+/// Why a listing failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListingError {
+    /// For the source's condition.
+    pub failure: PassFailure,
+    /// Whether the cloud rejected the credentials.
+    pub rejected: bool,
+}
+
+/// What is worth a metric or a line in the log.
+#[derive(Clone, Debug)]
+pub enum Notice {
+    /// A pass ended.
+    PassEnded {
+        /// The source.
+        source: Key,
+        /// How.
+        report: Report,
+        /// How long the listing took, where it was complete.
+        listing: Option<Duration>,
+        /// How long the whole pass took.
+        whole: Duration,
+        /// Failures in a row.
+        failures: u32,
+    },
+    /// A source is no more.
+    SourceGone(Key),
+}

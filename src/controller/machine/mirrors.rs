@@ -1,0 +1,310 @@
+//! The mirrors that are known, and what each needs next.
+//!
+//! What to write is decided anew each time, from what should be and what is.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::state::Claim;
+use super::{Machine, Now};
+use crate::controller::key::Key;
+use crate::controller::pace::Repairs;
+use crate::mirror::apply::WriteError;
+use crate::mirror::{Converged, Fingerprint, Observed, Owner, Skip, SkipReason, Step, plan};
+
+/// All mirrors that are known.
+#[derive(Default)]
+pub(super) struct Mirrors(HashMap<Key, MirrorState>);
+
+/// One mirror that exists, or did.
+#[derive(Default)]
+pub(super) struct MirrorState {
+    pub(super) observed: Option<Box<Observed>>,
+    /// A write is under way.
+    pub(super) busy: bool,
+    /// The version at which it was last seen deleted: the answer to a write that was made before
+    /// arrives later, and must not bring it back.
+    gone_at: u64,
+    /// What was last written by each step, and the version that the API server made of it: the same
+    /// is not written to the same version again, whatever came of it.
+    applied: Applied,
+    pub(super) repairs: Repairs,
+    /// Seen since the last relist began.
+    seen: bool,
+    /// A relist that ended while a write was under way did not show it: the answer may tell of an
+    /// object that is gone. Where it is not, the watch shows it.
+    doubtful: bool,
+}
+
+#[derive(Default)]
+struct Applied {
+    owner: Option<(Fingerprint, u64)>,
+    object: Option<(Fingerprint, u64)>,
+    status: Option<(Fingerprint, u64)>,
+}
+
+/// What is to be done for a pool.
+#[derive(Debug)]
+pub(super) enum Decision {
+    Settled,
+    Skipped(Skip),
+    Write(Step, Fingerprint),
+}
+
+impl Mirrors {
+    pub(super) fn get(&self, key: &Key) -> Option<&MirrorState> {
+        self.0.get(key)
+    }
+
+    /// The mirror, known from now on.
+    pub(super) fn entry(&mut self, key: &Key) -> &mut MirrorState {
+        self.0.entry(key.clone()).or_default()
+    }
+
+    pub(super) fn relisting(&mut self, namespace: Option<&str>) {
+        for (key, mirror) in &mut self.0 {
+            if namespace.is_none_or(|n| n == &*key.namespace) {
+                mirror.seen = false;
+            }
+        }
+    }
+
+    /// Mirrors that were not seen since the relist began, each with the version that was known.
+    fn unseen(&mut self, namespace: Option<&str>) -> Vec<(Key, u64)> {
+        let mut unseen = Vec::new();
+        for (key, mirror) in &mut self.0 {
+            if mirror.seen || namespace.is_some_and(|n| n != &*key.namespace) {
+                continue;
+            }
+            mirror.doubtful = mirror.busy;
+            if let Some(observed) = &mirror.observed {
+                unseen.push((key.clone(), observed.resource_version));
+            }
+        }
+        unseen
+    }
+
+    fn decide(
+        &self,
+        claim: &Claim,
+        mirror: &Key,
+        owner: &Owner,
+        source_exists: impl Fn(&str) -> bool,
+        now: Instant,
+    ) -> Decision {
+        let state = self.0.get(mirror);
+        let observed = state.and_then(|m| m.observed.as_deref());
+        let object = claim.desired.object_fingerprint(owner);
+        let status = claim
+            .desired
+            .whole_status_fingerprint(observed.map_or(0, |o| o.generation));
+        let version = observed.map_or(0, |o| o.resource_version);
+        let applied = |step: fn(&Applied) -> Option<(Fingerprint, u64)>, intent| {
+            state.is_some_and(|m| step(&m.applied) == Some((intent, version)))
+        };
+        let converged = Converged {
+            owner: applied(|a| a.owner, object),
+            object: applied(|a| a.object, object),
+            status: applied(|a| a.status, status),
+        };
+        let step = plan(&claim.desired, observed, owner, source_exists, converged);
+        let intent = if step == Step::ApplyStatus {
+            status
+        } else {
+            object
+        };
+        match (step, &claim.refused, &claim.skip) {
+            (Step::Nothing, ..) => Decision::Settled,
+            (Step::Conflict, ..) => Decision::Skipped(name_conflict(mirror, observed)),
+            (_, Some((refused, until)), Some(skip)) if *refused == intent && now < *until => {
+                Decision::Skipped(skip.clone())
+            }
+            _ => Decision::Write(step, intent),
+        }
+    }
+}
+
+impl MirrorState {
+    /// Takes in a mirror as a watch or a relist shows it. Whether that is news: our own writes are
+    /// known before the watch shows them, and a relist may show an older version.
+    fn see(&mut self, observed: Observed) -> bool {
+        self.seen = true;
+        let version = observed.resource_version;
+        let known = self.observed.as_ref().map(|o| o.resource_version);
+        if version <= self.gone_at || known.is_some_and(|known| known >= version) {
+            return false;
+        }
+        self.observed = Some(Box::new(observed));
+        true
+    }
+
+    /// Takes in its deletion. Whether that is news.
+    fn lose(&mut self, version: u64) -> bool {
+        let known = self.observed.as_ref().map(|o| o.resource_version);
+        if known.is_some_and(|known| known > version) {
+            return false;
+        }
+        self.gone_at = self.gone_at.max(version);
+        self.forget();
+        true
+    }
+
+    /// Takes in the answer to a write that was made for `intent`.
+    ///
+    /// # Errors
+    /// The write's own.
+    pub(super) fn written(
+        &mut self,
+        step: Step,
+        intent: Fingerprint,
+        result: Result<Observed, WriteError>,
+    ) -> Result<(), WriteError> {
+        self.busy = false;
+        let doubtful = std::mem::take(&mut self.doubtful);
+        match result {
+            Ok(observed) => {
+                let applied = Some((intent, observed.resource_version));
+                match step {
+                    Step::ReplaceOwner => self.applied.owner = applied,
+                    Step::ApplyStatus => self.applied.status = applied,
+                    Step::Create | Step::Apply => self.applied.object = applied,
+                    Step::Nothing | Step::Conflict => {}
+                }
+                if doubtful {
+                    self.forget();
+                } else {
+                    self.see(observed);
+                }
+                Ok(())
+            }
+            Err(error) => {
+                if matches!(error, WriteError::NotFound(_)) {
+                    self.forget();
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// It does not exist, as far as is known.
+    fn forget(&mut self) {
+        self.observed = None;
+        self.applied = Applied::default();
+    }
+}
+
+impl Machine {
+    pub(super) fn mirror_seen(&mut self, key: &Key, observed: Observed, now: Now) {
+        let controller = observed.controller.as_ref().map(|c| c.uid.clone());
+        let mirror = self.mirrors.entry(key);
+        if mirror.see(observed) && !mirror.busy {
+            self.drifted(key, controller.as_deref(), now);
+        }
+    }
+
+    pub(super) fn mirror_gone(&mut self, key: &Key, version: u64, now: Now) {
+        let Some(mirror) = self.mirrors.0.get_mut(key) else {
+            return;
+        };
+        if mirror.lose(version) && !mirror.busy {
+            self.drifted(key, None, now);
+            self.forget_unclaimed(key);
+        }
+    }
+
+    /// A relist has ended: what it did not show is gone.
+    pub(super) fn relisted(&mut self, namespace: Option<&str>, now: Now) {
+        for (key, version) in self.mirrors.unseen(namespace) {
+            self.mirror_gone(&key, version, now);
+        }
+    }
+
+    /// A mirror was changed by somebody else: looks whether it has to be repaired. `controller` is
+    /// the uid that its controller reference names now.
+    fn drifted(&mut self, key: &Key, controller: Option<&str>, now: Now) {
+        let claimants: Vec<Key> = self
+            .sources
+            .iter_mut()
+            .filter(|(source, _)| source.namespace == key.namespace)
+            .filter_map(|(source, state)| {
+                let owned = controller == Some(&*state.source.uid);
+                let next_check = state.checks_begun + 1;
+                let claim = state.claim(&key.name)?;
+                // It was deleted or orphaned, perhaps since its source is being deleted, which another
+                // watch may show later.
+                if !owned {
+                    claim.needs_check = next_check;
+                }
+                Some(source.clone())
+            })
+            .collect();
+        for source in claimants {
+            let Some(Decision::Write(..)) = self.decide(&source, &key.name, now.instant) else {
+                self.consider(&source, &key.name, now);
+                continue;
+            };
+            if self.is_held(&source, &key.name) {
+                continue;
+            }
+            let repairs = &mut self.mirrors.entry(key).repairs;
+            let wait = repairs.wait(now.instant);
+            repairs.note(now.instant + wait);
+            if wait.is_zero() {
+                self.consider(&source, &key.name, now);
+            } else {
+                self.hold(&source, &key.name, now.instant + wait);
+            }
+        }
+    }
+
+    pub(super) fn decide(&self, source: &Key, name: &Arc<str>, now: Instant) -> Option<Decision> {
+        let state = self.sources.get(source)?;
+        let claim = state.pools.as_ref()?.get(name)?;
+        let mirror = Key {
+            namespace: source.namespace.clone(),
+            name: name.clone(),
+        };
+        let exists = |uid: &str| self.uids.contains(uid);
+        Some(
+            self.mirrors
+                .decide(claim, &mirror, &state.owner, exists, now),
+        )
+    }
+
+    /// Keeps nothing of a name that neither exists nor is wanted.
+    pub(super) fn forget_unclaimed(&mut self, key: &Key) {
+        let wanted = self.sources.iter().any(|(source, state)| {
+            let pools = state.pools.as_ref();
+            source.namespace == key.namespace && pools.is_some_and(|p| p.contains_key(&key.name))
+        });
+        let absent = |m: &MirrorState| m.observed.is_none() && !m.busy;
+        if !wanted && self.mirrors.get(key).is_some_and(absent) {
+            self.mirrors.0.remove(key);
+        }
+    }
+}
+
+fn name_conflict(mirror: &Key, observed: Option<&Observed>) -> Skip {
+    let holder = match observed.and_then(|o| o.controller.as_ref()) {
+        Some(controller) if controller.is_source => {
+            format!(
+                "the mirror of another source (uid {}) in this namespace",
+                controller.uid
+            )
+        }
+        Some(controller) => format!(
+            "an object that another controller (uid {}) owns",
+            controller.uid
+        ),
+        None => "an object that this controller did not make".to_owned(),
+    };
+    Skip {
+        id: mirror.name.to_string(),
+        reason: SkipReason::NameConflict,
+        message: format!(
+            "the name is held by {holder}; delete it (kubectl delete modelartspool -n {} {}) or list the pool in one source only",
+            mirror.namespace, mirror.name
+        ),
+    }
+}

@@ -1,0 +1,404 @@
+//! A pass of a source, from its begin to its end.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::state::{Claim, Pass, SourceState, Stage};
+use super::{Action, CredentialsError, ListingError, Machine, Notice, Now};
+use crate::api::{CredentialsType, PoolCounts};
+use crate::controller::fetch::Listing;
+use crate::controller::key::Key;
+use crate::controller::pace::{REFRESH_GAP, after_failures, credentials_retry, next_interval};
+use crate::controller::report::{PassFailure, PassResult, Report};
+use crate::mirror::Desired;
+use crate::mirror::apply::WriteError;
+use crate::modelarts::Credentials;
+
+/// How long a listing may take.
+pub(in crate::controller) const LISTING_DEADLINE: Duration = Duration::from_secs(900);
+/// How long no planned write may be settled.
+pub(super) const WRITING_DEADLINE: Duration = Duration::from_secs(300);
+/// How long a rejected key is not used: the cloud locks a key after six rejected requests, for five
+/// minutes.
+const REJECTED_KEY_PAUSE: Duration = Duration::from_secs(300);
+
+impl Machine {
+    pub(super) fn next_pass(&mut self, now: Now) -> Option<Action> {
+        loop {
+            let (due, key) = self.due.first()?.clone();
+            if self.running >= self.limits.passes || due > now.instant {
+                return None;
+            }
+            if self.sources.get(&key).is_none_or(|s| s.pass().is_some()) {
+                // It is started again when the running pass ends.
+                self.due.pop_first();
+                continue;
+            }
+            self.set_due(&key, None);
+            if let Some(action) = self.begin_pass(&key, now) {
+                return Some(action);
+            }
+        }
+    }
+
+    pub(super) fn begin_pass(&mut self, key: &Key, now: Now) -> Option<Action> {
+        self.pass_ids += 1;
+        let id = self.pass_ids;
+        let state = self.sources.get_mut(key)?;
+        let pass = Pass {
+            id,
+            begun: now.instant,
+            started: now.wall,
+            generation: state.source.generation,
+            refresh: state.source.refresh.clone(),
+            key: None,
+            listed: None,
+            outstanding: 0,
+            failure: None,
+            deadline: now.instant + LISTING_DEADLINE,
+        };
+        state.last_start = Some(now.instant);
+        self.running += 1;
+        state.stage = Stage::ReadingCredentials(pass);
+        let settings = match &state.source.settings {
+            Ok(settings) => settings,
+            Err(message) => {
+                let failure = stalled("InvalidSpec", message.clone());
+                self.end_pass(key, Some(failure), now);
+                return None;
+            }
+        };
+        match settings.credentials {
+            CredentialsType::AccessKey | CredentialsType::Token => Some(Action::ReadCredentials {
+                key: key.clone(),
+                pass: id,
+                type_: settings.credentials,
+                secret: settings.secret.clone(),
+            }),
+            other => {
+                let message = format!(
+                    "credentials of type {other:?} are not supported by this version; use AccessKey or Token"
+                );
+                self.end_pass(key, Some(stalled("CredentialsUnsupported", message)), now);
+                None
+            }
+        }
+    }
+
+    pub(super) fn credentials_read(
+        &mut self,
+        key: &Key,
+        id: u64,
+        result: Result<Credentials, CredentialsError>,
+        now: Now,
+    ) {
+        self.rejected.retain(|_, until| *until > now.instant);
+        let Some(state) = self.sources.get_mut(key) else {
+            return;
+        };
+        let Stage::ReadingCredentials(pass) = &mut state.stage else {
+            return;
+        };
+        if pass.id != id {
+            return;
+        }
+        let credentials = match result {
+            Ok(credentials) => Arc::new(credentials),
+            // The API server's outage is not the cloud's: what is known is used on.
+            Err(CredentialsError::ApiServer(error)) => match &state.credentials {
+                Some(credentials) if !matches!(error, WriteError::Forbidden(_)) => {
+                    credentials.clone()
+                }
+                _ => {
+                    let failure = write_failure("Secret", key, &error);
+                    return self.end_pass(key, Some(failure), now);
+                }
+            },
+            Err(CredentialsError::Secret { reason, message }) => {
+                state.credentials = None;
+                return self.end_pass(key, Some(stalled(reason, message)), now);
+            }
+        };
+        let fingerprint = credentials.fingerprint();
+        state.credentials = Some(credentials.clone());
+        if let Some(until) = self.rejected.get(&fingerprint) {
+            let wait = until.duration_since(now.instant).as_secs();
+            tracing::debug!(source = %key, "the key was rejected; not asking for another {wait} s");
+            return self.wait_for_key(key, now);
+        }
+        pass.key = Some(fingerprint);
+        let pass = pass.clone();
+        state.stage = Stage::Listing(pass);
+        self.listings.push_back(key.clone());
+    }
+
+    /// Ends a pass that asks nothing, since its key was rejected: what was said of that stays said.
+    pub(super) fn wait_for_key(&mut self, key: &Key, now: Now) {
+        self.stop_pass(key);
+        let interval = self.interval(key);
+        self.set_due(key, Some(now.instant + credentials_retry(interval)));
+    }
+
+    pub(super) fn interval(&self, key: &Key) -> Duration {
+        let settings = self
+            .sources
+            .get(key)
+            .and_then(|s| s.source.settings.as_ref().ok());
+        settings.map_or(Duration::from_secs(30), |s| s.interval)
+    }
+
+    /// The listing that [`Machine::credentials_read`] has made ready.
+    pub(super) fn next_listing(&mut self) -> Option<Action> {
+        loop {
+            let key = self.listings.pop_front()?;
+            let Some(state) = self.sources.get(&key) else {
+                continue;
+            };
+            let (Stage::Listing(pass), Ok(settings), Some(credentials)) =
+                (&state.stage, &state.source.settings, &state.credentials)
+            else {
+                continue;
+            };
+            let previous = state
+                .pools
+                .iter()
+                .flatten()
+                .map(|(n, c)| (n.clone(), c.desired.clone()))
+                .collect();
+            return Some(Action::List {
+                pass: pass.id,
+                settings: Box::new(settings.clone()),
+                credentials: credentials.clone(),
+                previous,
+                key,
+            });
+        }
+    }
+
+    pub(super) fn listed(
+        &mut self,
+        key: &Key,
+        id: u64,
+        result: Result<Listing, ListingError>,
+        now: Now,
+    ) {
+        let Some(state) = self.sources.get_mut(key) else {
+            return;
+        };
+        let Stage::Listing(pass) = &mut state.stage else {
+            return;
+        };
+        if pass.id != id {
+            return;
+        }
+        let listing = match result {
+            Ok(listing) => listing,
+            Err(ListingError { failure, rejected }) => {
+                if let (true, Some(key)) = (rejected, pass.key) {
+                    self.rejected.insert(key, now.instant + REJECTED_KEY_PAUSE);
+                }
+                return self.end_pass(key, Some(failure), now);
+            }
+        };
+        pass.listed = Some(now.instant);
+        pass.deadline = now.instant + WRITING_DEADLINE;
+        let pass = pass.clone();
+        self.plan_pass(key, listing, pass, now);
+    }
+
+    /// Takes a complete listing: from here on it is what should be.
+    pub(super) fn plan_pass(&mut self, key: &Key, listing: Listing, pass: Pass, now: Now) {
+        let Some(state) = self.sources.get_mut(key) else {
+            return;
+        };
+        // A refusal is tried again when somebody asks.
+        let asked = state.open_refresh().is_some() && pass.refresh == state.source.refresh;
+        let mut old = state.pools.take().unwrap_or_default();
+        let names: Vec<Arc<str>> = listing.pools.keys().cloned().collect();
+        let claim = |(name, desired): (Arc<str>, Arc<Desired>)| {
+            let mut claim = old
+                .remove(&name)
+                .unwrap_or_else(|| Claim::new(desired.clone()));
+            claim.desired = desired;
+            claim.refused = claim.refused.filter(|_| !asked);
+            (name, claim)
+        };
+        state.pools = Some(listing.pools.into_iter().map(claim).collect());
+        state.unmirrorable = listing.skipped;
+        // Not writing yet: what is settled at once must not end the pass before all is planned.
+        state.stage = Stage::Listing(pass.clone());
+        let planned: Vec<Arc<str>> = names
+            .into_iter()
+            .filter(|name| self.needs_write(key, name, now))
+            .collect();
+        let Some(state) = self.sources.get_mut(key) else {
+            return;
+        };
+        // A check begun now, before the pass's first write.
+        let needs_check = state.checks_begun + 1;
+        for name in &planned {
+            if let Some(claim) = state.claim(name) {
+                claim.in_pass = true;
+                claim.needs_check = needs_check;
+            }
+        }
+        state.stage = Stage::Writing(Pass {
+            outstanding: planned.len(),
+            ..pass
+        });
+        for name in planned {
+            self.enqueue(key, &name, false);
+        }
+        self.end_pass_if_settled(key, now);
+    }
+
+    /// Ends the pass of a source when none of its planned writes is left.
+    pub(super) fn end_pass_if_settled(&mut self, key: &Key, now: Now) {
+        let Some(pass) = self.sources.get_mut(key).and_then(SourceState::writing) else {
+            return;
+        };
+        if pass.outstanding == 0 {
+            let failure = pass.failure.take();
+            self.end_pass(key, failure, now);
+        }
+    }
+
+    /// Ends the pass of a source and says when the next begins.
+    pub(super) fn end_pass(&mut self, key: &Key, failure: Option<PassFailure>, now: Now) {
+        let Some(state) = self.sources.get_mut(key) else {
+            return;
+        };
+        let Some(pass) = state.pass().cloned() else {
+            return;
+        };
+        let interval = state
+            .source
+            .settings
+            .as_ref()
+            .map_or(Duration::from_secs(30), |s| s.interval);
+        let wait = match &failure {
+            None => {
+                state.failures = 0;
+                next_interval(interval, &mut self.rng)
+            }
+            Some(failure) => {
+                state.failures = state.failures.saturating_add(1);
+                if failure.stalled {
+                    credentials_retry(interval)
+                } else {
+                    after_failures(interval, state.failures, &mut self.rng)
+                }
+            }
+        };
+        state.not_before = failure
+            .as_ref()
+            .and_then(|f| f.retry_after)
+            .map(|wait| now.instant + wait);
+        state.handled_refresh.clone_from(&pass.refresh);
+        let result = match failure {
+            Some(failure) => PassResult::Failed(failure),
+            None => succeeded(state),
+        };
+        let report = Report {
+            result,
+            started: pass.started,
+            generation: pass.generation,
+            refresh: pass.refresh,
+            interval,
+        };
+        self.notices.push(Notice::PassEnded {
+            source: key.clone(),
+            report: report.clone(),
+            listing: pass.listed.map(|l| l.duration_since(pass.begun)),
+            whole: now.instant.duration_since(pass.begun),
+            failures: state.failures,
+        });
+        state.report = Some(report);
+        state.report_after = None;
+        self.reports.insert(key.clone());
+        let again = state.source.generation != pass.generation;
+        let suspended = state.suspended();
+        let refresh = state.open_refresh().is_some();
+        let due = if again {
+            now.instant
+        } else {
+            (pass.begun + wait).max(now.instant)
+        };
+        let due = if refresh {
+            due.min((pass.begun + REFRESH_GAP).max(now.instant))
+        } else {
+            due
+        };
+        self.stop_pass(key);
+        self.set_due(key, (!suspended).then_some(due));
+        if suspended {
+            self.report_suspended(key, now);
+        }
+    }
+
+    /// Fails every pass that is writing: the API server can't be reached.
+    pub(super) fn fail_writing_passes(&mut self, error: &WriteError, now: Now) {
+        let writing: Vec<Key> = self
+            .sources
+            .iter()
+            .filter(|(_, s)| matches!(s.stage, Stage::Writing(_)))
+            .map(|(k, _)| k.clone())
+            .collect();
+        for key in writing {
+            let failure = write_failure("mirrors", &key, error);
+            self.end_pass(&key, Some(failure), now);
+        }
+    }
+}
+
+fn succeeded(state: &SourceState) -> PassResult {
+    let mut counts = PoolCounts::default();
+    let mut skipped = state.unmirrorable.clone();
+    let mut pools = 0;
+    for claim in state.pools.iter().flat_map(HashMap::values) {
+        match &claim.skip {
+            Some(skip) => skipped.push(skip.clone()),
+            None => {
+                pools += 1;
+                if claim.desired.dedicate {
+                    counts.add(&claim.desired.counts);
+                }
+            }
+        }
+    }
+    PassResult::Succeeded {
+        pools,
+        counts,
+        skipped,
+    }
+}
+
+fn stalled(reason: &'static str, message: String) -> PassFailure {
+    PassFailure {
+        reason,
+        message,
+        stalled: true,
+        retry_after: None,
+    }
+}
+
+/// The failure of a pass whose write (or read) of `what` the API server did not accept.
+pub(super) fn write_failure(what: &str, key: &Key, error: &WriteError) -> PassFailure {
+    let reason = match error {
+        WriteError::Unreachable(_) => "APIServerUnreachable",
+        WriteError::Throttled { .. } => "APIServerThrottled",
+        WriteError::Forbidden(_) => "APIServerForbidden",
+        WriteError::NamespaceTerminating => "NamespaceTerminating",
+        WriteError::Conflict(_)
+        | WriteError::NotFound(_)
+        | WriteError::Refused(_)
+        | WriteError::ServerError(_) => "WriteFailed",
+    };
+    PassFailure {
+        reason,
+        message: format!("failed to write {what} of {key}: {error}"),
+        stalled: false,
+        retry_after: None,
+    }
+}

@@ -1,0 +1,131 @@
+//! What a source that is seen, changed or gone means for its passes.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use super::state::{SourceState, Stage};
+use super::{Machine, Notice, Now};
+use crate::controller::key::Key;
+use crate::controller::pace::REFRESH_GAP;
+use crate::controller::source::Source;
+
+impl Machine {
+    pub(super) fn source_seen(&mut self, source: Source, now: Now) {
+        let key = source.key.clone();
+        // The name was given to a new object; what was known of the old one is void.
+        if self
+            .sources
+            .get(&key)
+            .is_some_and(|s| s.source.uid != source.uid)
+        {
+            self.source_gone(&key);
+        }
+        self.uids.insert(source.uid.clone());
+        let known = self.sources.contains_key(&key);
+        let state = self
+            .sources
+            .entry(key.clone())
+            .or_insert_with(|| SourceState::new(source.clone()));
+        if known && source.resource_version <= state.source.resource_version {
+            return;
+        }
+        let spec_changed = known && state.source.generation != source.generation;
+        let old_refresh = state.source.refresh.clone();
+        state.source = source;
+        state.report_after = None;
+        if state.source.deleting {
+            // Orphaning and garbage collection win: nothing more is written for it.
+            state.pools = None;
+            state.unchecked.clear();
+            state.report = None;
+            self.stop_pass(&key);
+            self.set_due(&key, None);
+            return;
+        }
+        if spec_changed
+            && matches!(
+                state.stage,
+                Stage::ReadingCredentials(_) | Stage::Listing(_)
+            )
+        {
+            // What is being listed is no longer what is asked for.
+            self.stop_pass(&key);
+        }
+        let Some(state) = self.sources.get_mut(&key) else {
+            return;
+        };
+        if state.suspended() {
+            let generation = state.source.generation;
+            let said = state
+                .source
+                .status
+                .conditions
+                .iter()
+                .flatten()
+                .any(|c| c.reason == "Suspended" && c.observed_generation == Some(generation));
+            self.stop_listing(&key);
+            self.set_due(&key, None);
+            if !said {
+                self.report_suspended(&key, now);
+            }
+        } else if !known || spec_changed {
+            self.set_due(&key, Some(now.instant));
+        } else if state.open_refresh().is_some() && old_refresh != state.source.refresh {
+            let asked = state
+                .last_start
+                .map_or(now.instant, |last| (last + REFRESH_GAP).max(now.instant));
+            self.set_due(&key, Some(asked));
+        }
+    }
+
+    pub(super) fn source_gone(&mut self, key: &Key) {
+        self.stop_pass(key);
+        self.set_due(key, None);
+        self.checks.remove(key);
+        self.reports.remove(key);
+        if let Some(state) = self.sources.remove(key) {
+            self.uids.remove(&state.source.uid);
+            self.notices.push(Notice::SourceGone(key.clone()));
+        }
+    }
+
+    /// Sets when the next pass of a source begins; a running pass is not disturbed.
+    pub(super) fn set_due(&mut self, key: &Key, due: Option<Instant>) {
+        let Some(state) = self.sources.get_mut(key) else {
+            return;
+        };
+        if let Some(old) = state.due.take() {
+            self.due.remove(&(old, key.clone()));
+        }
+        let due = due.map(|d| state.not_before.map_or(d, |n| n.max(d)));
+        state.due = due;
+        if let Some(due) = due {
+            self.due.insert((due, key.clone()));
+        }
+    }
+
+    pub(super) fn stop_listing(&mut self, key: &Key) {
+        let listing = self
+            .sources
+            .get(key)
+            .is_some_and(|s| matches!(s.stage, Stage::ReadingCredentials(_) | Stage::Listing(_)));
+        if listing {
+            self.stop_pass(key);
+        }
+    }
+
+    pub(super) fn stop_pass(&mut self, key: &Key) {
+        let Some(state) = self.sources.get_mut(key) else {
+            return;
+        };
+        if !matches!(
+            std::mem::replace(&mut state.stage, Stage::Idle),
+            Stage::Idle
+        ) {
+            self.running -= 1;
+        }
+        for claim in state.pools.iter_mut().flat_map(HashMap::values_mut) {
+            claim.in_pass = false;
+        }
+    }
+}

@@ -1,0 +1,344 @@
+//! Which mirror is written next, and what comes of each write.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::mirrors::Decision;
+use super::passes::{WRITING_DEADLINE, write_failure};
+use super::state::{Queue, SourceState};
+use super::{Action, Machine, Now, WriteOrder, WriteTicket};
+use crate::controller::key::Key;
+use crate::controller::pace::ApiPause;
+use crate::mirror::apply::WriteError;
+use crate::mirror::{Fingerprint, Observed, Skip, SkipReason};
+
+/// How long a refused write is not tried again, unless somebody asks for a refresh.
+const REFUSED_PAUSE: Duration = Duration::from_secs(300);
+/// Conflicts in a row after which a pass no longer waits for a mirror.
+const MAX_CONFLICTS: u8 = 8;
+
+/// The writes to come.
+#[derive(Default)]
+pub(super) struct Writes {
+    /// Source and pool: repairs, and second writes to a mirror whose first was accepted.
+    urgent: VecDeque<(Key, Arc<str>)>,
+    /// Source and pool: the writes that passes have planned.
+    planned: VecDeque<(Key, Arc<str>)>,
+    /// Source and pool, and when they are looked at again.
+    held: BTreeSet<(Instant, Key, Arc<str>)>,
+    in_flight: usize,
+    pause: ApiPause,
+}
+
+impl Writes {
+    pub(super) fn next_wakeup(&self, now: Instant) -> Option<Instant> {
+        match self.pause.until(now) {
+            Some(until) => Some(until),
+            None => self.held.first().map(|(at, ..)| *at),
+        }
+    }
+
+    pub(super) fn is_paused(&self, now: Instant) -> bool {
+        self.pause.until(now).is_some()
+    }
+
+    pub(super) fn api_answered(&mut self) {
+        self.pause.end();
+    }
+
+    /// Pauses all writes where the error is the API server's as a whole.
+    pub(super) fn api_failed(&mut self, error: &WriteError, now: Instant) {
+        match error {
+            WriteError::Unreachable(_) => self.pause.extend(now, None),
+            WriteError::Throttled { retry_after, .. } => {
+                self.pause.extend(
+                    now,
+                    Some(Duration::from_secs(retry_after.unwrap_or(1).min(60))),
+                );
+            }
+            _ => self.pause.end(),
+        }
+    }
+}
+
+impl Machine {
+    /// Looks at a pool: settles it, or queues its next write before those of the passes.
+    pub(super) fn consider(&mut self, source: &Key, name: &Arc<str>, now: Now) {
+        match self.decide(source, name, now.instant) {
+            Some(Decision::Write(..)) => self.enqueue(source, name, true),
+            decision => self.settle(source, name, decision, now),
+        }
+    }
+
+    /// Whether a pool that was just listed needs a write; where it can't be mirrored, says so.
+    pub(super) fn needs_write(&mut self, source: &Key, name: &Arc<str>, now: Now) -> bool {
+        match self.decide(source, name, now.instant) {
+            Some(Decision::Write(..)) => true,
+            decision => {
+                self.settle(source, name, decision, now);
+                false
+            }
+        }
+    }
+
+    fn settle(&mut self, source: &Key, name: &Arc<str>, decision: Option<Decision>, now: Now) {
+        let Some(state) = self.sources.get_mut(source) else {
+            return;
+        };
+        if let (Some(claim), Some(decision)) = (state.claim(name), decision) {
+            claim.conflicts = 0;
+            claim.failures = 0;
+            claim.skip = match decision {
+                Decision::Skipped(skip) => Some(skip),
+                Decision::Settled | Decision::Write(..) => None,
+            };
+        }
+        state.settle(name);
+        if let Some(pass) = state.writing() {
+            pass.deadline = now.instant + WRITING_DEADLINE;
+        }
+        self.end_pass_if_settled(source, now);
+    }
+
+    pub(super) fn enqueue(&mut self, source: &Key, name: &Arc<str>, urgent: bool) {
+        let Some(claim) = self.sources.get_mut(source).and_then(|s| s.claim(name)) else {
+            return;
+        };
+        match (claim.queued, urgent) {
+            // A repair does not wait for the writes of a pass; its place among them is passed over.
+            (None | Some(Queue::Planned), true) => {
+                claim.queued = Some(Queue::Urgent);
+                self.writes.urgent.push_back((source.clone(), name.clone()));
+            }
+            (None, false) => {
+                claim.queued = Some(Queue::Planned);
+                self.writes
+                    .planned
+                    .push_back((source.clone(), name.clone()));
+            }
+            _ => {}
+        }
+    }
+
+    /// Looks at a pool again at `at`, unless it stands in a queue already.
+    pub(super) fn hold(&mut self, source: &Key, name: &Arc<str>, at: Instant) {
+        let Some(claim) = self.sources.get_mut(source).and_then(|s| s.claim(name)) else {
+            return;
+        };
+        if claim.queued.is_none() {
+            claim.queued = Some(Queue::Held);
+            self.writes.held.insert((at, source.clone(), name.clone()));
+        }
+    }
+
+    /// Whether a pool waits for its time.
+    pub(super) fn is_held(&mut self, source: &Key, name: &Arc<str>) -> bool {
+        let claim = self.sources.get_mut(source).and_then(|s| s.claim(name));
+        claim.is_some_and(|c| c.queued == Some(Queue::Held))
+    }
+
+    pub(super) fn next_write(&mut self, now: Now, limit: usize) -> Option<Action> {
+        if self.writes.is_paused(now.instant) {
+            return None;
+        }
+        while let Some((at, ..)) = self.writes.held.first()
+            && *at <= now.instant
+        {
+            let Some((_, source, name)) = self.writes.held.pop_first() else {
+                break;
+            };
+            if self.take_from(Queue::Held, &source, &name) {
+                self.enqueue(&source, &name, true);
+            }
+        }
+        let limit = if self.writes.pause.is_probing() {
+            1
+        } else {
+            limit
+        };
+        while self.writes.in_flight < limit {
+            let urgent = self.writes.urgent.pop_front();
+            let (queue, (source, name)) = match urgent {
+                Some(entry) => (Queue::Urgent, entry),
+                None => (Queue::Planned, self.writes.planned.pop_front()?),
+            };
+            if self.take_from(queue, &source, &name)
+                && let Some(action) = self.begin_write(source, name, now)
+            {
+                return Some(action);
+            }
+        }
+        None
+    }
+
+    /// Takes a pool out of `queue`; false where it stands elsewhere by now.
+    pub(super) fn take_from(&mut self, queue: Queue, source: &Key, name: &Arc<str>) -> bool {
+        let claim = self.sources.get_mut(source).and_then(|s| s.claim(name));
+        claim.is_some_and(|c| c.queued.take_if(|q| *q == queue).is_some())
+    }
+
+    fn begin_write(&mut self, source: Key, name: Arc<str>, now: Now) -> Option<Action> {
+        let decision = self.decide(&source, &name, now.instant);
+        let state = self.sources.get_mut(&source)?;
+        let (checked, owner, uid) = (state.checked, state.owner.clone(), state.source.uid.clone());
+        let claim = state.claim(&name)?;
+        let Some(Decision::Write(step, intent)) = decision else {
+            self.settle(&source, &name, decision, now);
+            return None;
+        };
+        let key = Key {
+            namespace: source.namespace.clone(),
+            name: name.clone(),
+        };
+        if self.mirrors.get(&key).is_some_and(|m| m.busy) {
+            // Another source's write, or one for a former source of this name: its end is awaited.
+            self.hold(&source, &name, now.instant + Duration::from_millis(50));
+            return None;
+        }
+        if claim.needs_check > checked {
+            claim.queued = Some(Queue::Unchecked);
+            state.unchecked.insert(name);
+            self.ask_check(&source);
+            return None;
+        }
+        let desired = claim.desired.clone();
+        let mirror = self.mirrors.entry(&key);
+        mirror.busy = true;
+        self.writes.in_flight += 1;
+        let order = WriteOrder {
+            desired,
+            owner,
+            observed: mirror.observed.clone(),
+            now: now.wall,
+        };
+        Some(Action::Write(
+            WriteTicket {
+                source,
+                uid,
+                mirror: key,
+                intent,
+                step,
+            },
+            order,
+        ))
+    }
+
+    pub(super) fn written(
+        &mut self,
+        ticket: &WriteTicket,
+        result: Result<Observed, WriteError>,
+        now: Now,
+    ) {
+        let WriteTicket {
+            source,
+            uid,
+            mirror: key,
+            intent,
+            step,
+        } = ticket;
+        self.writes.in_flight -= 1;
+        let mirror = self.mirrors.entry(key);
+        let error = mirror.written(*step, *intent, result).err();
+        let absent = mirror.observed.is_none();
+        match &error {
+            None => self.writes.api_answered(),
+            Some(error) => self.writes.api_failed(error, now.instant),
+        }
+        let Some(state) = self
+            .sources
+            .get_mut(source)
+            .filter(|s| s.source.uid == *uid)
+        else {
+            self.forget_unclaimed(key);
+            return;
+        };
+        let next_check = state.checks_begun + 1;
+        let Some(claim) = state.claim(&key.name) else {
+            self.forget_unclaimed(key);
+            return;
+        };
+        match error {
+            None => {
+                claim.conflicts = 0;
+                claim.failures = 0;
+                if absent {
+                    claim.needs_check = next_check;
+                }
+                self.consider(source, &key.name, now);
+            }
+            Some(error) => {
+                if absent {
+                    claim.needs_check = next_check;
+                }
+                self.write_failed(source, key, *intent, error, now);
+            }
+        }
+    }
+
+    fn write_failed(
+        &mut self,
+        source: &Key,
+        key: &Key,
+        intent: Fingerprint,
+        error: WriteError,
+        now: Now,
+    ) {
+        let Some(claim) = self
+            .sources
+            .get_mut(source)
+            .and_then(|s| s.claim(&key.name))
+        else {
+            return;
+        };
+        let name = &key.name;
+        let wait = match &error {
+            WriteError::Refused(message) => {
+                let message = format!(
+                    "{message}; mend what refuses it, or leave the pool out of the selection"
+                );
+                tracing::warn!(pool = %key, source = %source, %message, "the API server refuses the mirror of a pool");
+                let skip = Skip {
+                    id: name.to_string(),
+                    reason: SkipReason::Refused,
+                    message,
+                };
+                claim.refused = Some((intent, now.instant + REFUSED_PAUSE));
+                self.settle(source, name, Some(Decision::Skipped(skip)), now);
+                return;
+            }
+            // The watch shows the version that was in the way; until then the same would fail again.
+            WriteError::Conflict(_) | WriteError::NotFound(_)
+                if claim.conflicts < MAX_CONFLICTS =>
+            {
+                claim.conflicts += 1;
+                let wait = Duration::from_millis(20 << claim.conflicts.min(6));
+                self.hold(source, name, now.instant + wait);
+                return;
+            }
+            WriteError::Unreachable(_) => {
+                self.fail_writing_passes(&error, now);
+                self.enqueue(source, name, true);
+                return;
+            }
+            WriteError::Throttled { .. } => Duration::ZERO,
+            WriteError::Forbidden(_) => Duration::from_secs(30),
+            WriteError::NamespaceTerminating => Duration::from_secs(5),
+            WriteError::ServerError(_) | WriteError::Conflict(_) | WriteError::NotFound(_) => {
+                claim.failures = claim.failures.saturating_add(1);
+                Duration::from_secs(1 << claim.failures.min(5)).min(Duration::from_secs(30))
+            }
+        };
+        claim.conflicts = 0;
+        let failure = write_failure("mirror", key, &error);
+        tracing::warn!(pool = %key, source = %source, %error, "failed to write a mirror; trying again in {} s", wait.as_secs());
+        if let Some(pass) = self.sources.get_mut(source).and_then(SourceState::writing) {
+            pass.failure.get_or_insert(failure);
+        }
+        self.hold(source, name, now.instant + wait);
+        if let Some(state) = self.sources.get_mut(source) {
+            state.settle(name);
+        }
+        self.end_pass_if_settled(source, now);
+    }
+}
