@@ -4,5 +4,6 @@ mod support;
 
 mod cluster_processes;
 mod crds_are_generated;
+mod odd_pools_are_mirrored;
 mod pools_are_mirrored;
 mod sources_are_checked;

@@ -28,7 +28,7 @@ pub struct ConditionState {
     pub status: ConditionStatus,
     /// Reason in CamelCase; at most 1024 characters.
     pub reason: String,
-    /// Text for people; may be empty.
+    /// Text for people; may be empty. At most 32,768 bytes: the bound of the API's conventions.
     pub message: String,
 }
 
@@ -64,11 +64,13 @@ impl ConditionState {
         reason: impl Into<String>,
         message: impl Into<String>,
     ) -> Self {
+        let mut message = message.into();
+        message.truncate(truncated(&message, MAX_MESSAGE).len());
         Self {
             type_,
             status,
             reason: reason.into(),
-            message: message.into(),
+            message,
         }
     }
 
@@ -95,7 +97,7 @@ impl ConditionState {
             type_: self.type_.to_owned(),
             status: self.status.as_str().to_owned(),
             reason: self.reason.clone(),
-            message: truncated(&self.message, MAX_MESSAGE).to_owned(),
+            message: self.message.clone(),
             observed_generation: generation,
             last_transition_time: whole_seconds(since),
         }

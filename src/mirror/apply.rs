@@ -196,7 +196,7 @@ fn object<'a>(write: &Write<'a>) -> Object<'a> {
 }
 
 fn status<'a>(write: &Write<'a>) -> serde_json::Result<Object<'a>> {
-    let conditions = serde_json::to_string(write.conditions)?;
+    let conditions = super::body::json(&write.conditions)?;
     let generation = write.observed.map_or(1, |o| o.generation);
     // Spliced, not parsed and written again: the status of a pool can be large.
     let text = write.desired.status.get();

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
+use super::body::{self, drop_long_keys};
 use super::conform::PoolShape;
 use super::counts::{NODE_STATES, counts, flavors};
 use super::fingerprint::{Fingerprint, combined, fingerprint};
@@ -203,7 +204,9 @@ pub fn desired(
 
     let labels = json!(metadata.labels);
     let annotations = json!(metadata.annotations);
-    let (spec, status) = (Value::Object(spec), Value::Object(status));
+    let (mut spec, mut status) = (Value::Object(spec), Value::Object(status));
+    drop_long_keys(&mut spec);
+    drop_long_keys(&mut status);
     Ok(Desired {
         text_fingerprint: text_fingerprint(text, workspace),
         metadata_fingerprint: metadata_fingerprint(&labels, &annotations),
@@ -299,7 +302,7 @@ fn take_object(pool: &mut Map<String, Value>, field: &str) -> Map<String, Value>
 fn raw(value: &Value) -> Box<RawValue> {
     // A `Value` has string keys and no failing parts, so that writing it can't fail; an empty object
     // would be refused by the API server, never taken for data.
-    serde_json::value::to_raw_value(value).unwrap_or_default()
+    body::json(value).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! the JSON of one item of a listing.
 
 pub mod apply;
+mod body;
 mod conform;
 mod counts;
 mod desired;

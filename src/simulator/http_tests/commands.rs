@@ -173,7 +173,7 @@ async fn commands_over_http_change_what_is_listed() {
 
     assert_eq!(
         rig.control("GET", "/requests", "").await.body["counts"]["ListPools"]["GET"],
-        3
+        2
     );
     assert_eq!(rig.control("DELETE", "/requests", "").await.status, 204);
     assert_eq!(
