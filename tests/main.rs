@@ -4,6 +4,10 @@ mod support;
 
 mod cluster_processes;
 mod crds_are_generated;
+mod edits_are_undone;
+mod incomplete_listings_change_nothing;
 mod odd_pools_are_mirrored;
+mod others_are_left_alone;
 mod pools_are_mirrored;
+mod quiet_passes_write_nothing;
 mod sources_are_checked;

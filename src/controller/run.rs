@@ -349,22 +349,16 @@ async fn write_mirror(
         desired,
         owner,
         observed,
-        now,
+        conditions,
     } = order;
-    let observed = observed.as_deref();
-    let conditions = observed.map(|observed| {
-        desired
-            .conditions()
-            .map(|wanted| observed.conditions.next(&wanted, observed.generation, now))
-    });
     let write = Write {
         namespace: &ticket.mirror.namespace,
         name: &ticket.mirror.name,
         step: ticket.step,
         desired: &desired,
         owner: &owner,
-        observed,
-        conditions: conditions.as_ref().map_or(&[], |c| c),
+        observed: observed.as_deref(),
+        conditions: &conditions,
     };
     let result = perform(&client, &write).await;
     if result.is_ok() {

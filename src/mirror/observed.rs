@@ -34,6 +34,8 @@ pub struct Observed {
     pub observed_generation: Option<i64>,
     /// The conditions.
     pub conditions: ObservedConditions,
+    /// Whether our own apply was the last to set the status.
+    pub status_is_ours: bool,
 }
 
 /// The controller reference of a mirror.
@@ -99,6 +101,8 @@ impl Observed {
             status_fingerprint: fingerprint(&Value::Object(status)),
             observed_generation,
             conditions,
+            status_is_ours: owned(&metadata, "status")
+                .is_some_and(|fields| fields.get("f:status").is_some()),
         })
     }
 }
@@ -165,14 +169,7 @@ fn said(reason: &str, message: &str, generation: Option<i64>) -> Fingerprint {
 
 /// The labels and annotations that our apply has set and nobody has changed since.
 fn ours(metadata: &ObjectMeta) -> (Value, Value) {
-    let entry = metadata
-        .managed_fields
-        .iter()
-        .flatten()
-        .find(|e| is_our_apply(e));
-    let fields = entry
-        .and_then(|e| e.fields_v1.as_ref())
-        .and_then(|f| f.0.get("f:metadata"));
+    let fields = owned(metadata, "").and_then(|fields| fields.get("f:metadata"));
     let of = |part: &str, values: Option<&std::collections::BTreeMap<String, String>>| {
         let owned = fields.and_then(|f| f.get(part)).and_then(Value::as_object);
         Value::Object(
@@ -192,8 +189,18 @@ fn ours(metadata: &ObjectMeta) -> (Value, Value) {
     )
 }
 
-fn is_our_apply(entry: &ManagedFieldsEntry) -> bool {
-    entry.manager.as_deref() == Some(CONTROLLER_NAME)
-        && entry.operation.as_deref() == Some("Apply")
-        && entry.subresource.as_deref().unwrap_or_default().is_empty()
+/// The fields that our own apply to `subresource` (empty: to the object) has set, and that nobody has
+/// changed since.
+fn owned<'a>(metadata: &'a ObjectMeta, subresource: &str) -> Option<&'a Value> {
+    let is_our_apply = |e: &&ManagedFieldsEntry| {
+        e.manager.as_deref() == Some(CONTROLLER_NAME)
+            && e.operation.as_deref() == Some("Apply")
+            && e.subresource.as_deref().unwrap_or_default() == subresource
+    };
+    let entry = metadata
+        .managed_fields
+        .iter()
+        .flatten()
+        .find(is_our_apply)?;
+    entry.fields_v1.as_ref().map(|fields| &fields.0)
 }

@@ -74,7 +74,8 @@ pub fn plan(
             && observed.metadata_fingerprint == desired.metadata_fingerprint
             && observed.spec_fingerprint == desired.spec_fingerprint;
     let same_status = converged.status
-        || observed.status_fingerprint == desired.status_fingerprint
+        || observed.status_is_ours
+            && observed.status_fingerprint == desired.status_fingerprint
             && observed.observed_generation == Some(observed.generation)
             && observed
                 .conditions

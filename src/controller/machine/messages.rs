@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use crate::api::{CredentialsType, ModelArtsPoolSourceStatus};
 use crate::controller::fetch::Listing;
@@ -126,8 +127,8 @@ pub struct WriteOrder {
     pub owner: Arc<Owner>,
     /// What it is.
     pub observed: Option<Box<Observed>>,
-    /// The time for conditions that change.
-    pub now: Timestamp,
+    /// The conditions to write with the status.
+    pub conditions: Vec<Condition>,
 }
 
 /// Why there are no credentials.

@@ -6,12 +6,18 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+
 use super::state::Claim;
 use super::{Machine, Now};
+use crate::api::conditions::ConditionState;
 use crate::controller::key::Key;
 use crate::controller::pace::Repairs;
 use crate::mirror::apply::WriteError;
-use crate::mirror::{Converged, Fingerprint, Observed, Owner, Skip, SkipReason, Step, plan};
+use crate::mirror::{
+    Converged, Fingerprint, Observed, ObservedConditions, Owner, Skip, SkipReason, Step, plan,
+};
 
 /// All mirrors that are known.
 #[derive(Default)]
@@ -21,6 +27,8 @@ pub(super) struct Mirrors(HashMap<Key, MirrorState>);
 #[derive(Default)]
 pub(super) struct MirrorState {
     pub(super) observed: Option<Box<Observed>>,
+    /// The conditions before somebody else changed the status: their times come back with it.
+    changed: Option<Box<ObservedConditions>>,
     /// A write is under way.
     pub(super) busy: bool,
     /// The version at which it was last seen deleted: the answer to a write that was made before
@@ -135,8 +143,25 @@ impl MirrorState {
         if version <= self.gone_at || known.is_some_and(|known| known >= version) {
             return false;
         }
-        self.observed = Some(Box::new(observed));
+        let (uid, is_ours) = (observed.uid.clone(), observed.status_is_ours);
+        let before = self.observed.replace(Box::new(observed));
+        if is_ours {
+            self.changed = None;
+        } else if let Some(before) = before.filter(|b| b.uid == uid && b.status_is_ours) {
+            self.changed = Some(Box::new(before.conditions));
+        }
         true
+    }
+
+    /// The conditions that `wanted` become at `now`: times that still hold stay, also where somebody
+    /// else has changed them.
+    pub(super) fn conditions(&self, wanted: &[ConditionState], now: Timestamp) -> Vec<Condition> {
+        let Some(observed) = &self.observed else {
+            return Vec::new();
+        };
+        let written = self.changed.as_deref().unwrap_or(&observed.conditions);
+        let next = |wanted| written.next(wanted, observed.generation, now);
+        wanted.iter().map(next).collect()
     }
 
     /// Takes in its deletion. Whether that is news.
@@ -190,6 +215,7 @@ impl MirrorState {
     /// It does not exist, as far as is known.
     fn forget(&mut self) {
         self.observed = None;
+        self.changed = None;
         self.applied = Applied::default();
     }
 }

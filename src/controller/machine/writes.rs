@@ -11,7 +11,7 @@ use super::{Action, Machine, Now, WriteOrder, WriteTicket};
 use crate::controller::key::Key;
 use crate::controller::pace::ApiPause;
 use crate::mirror::apply::WriteError;
-use crate::mirror::{Fingerprint, Observed, Skip, SkipReason};
+use crate::mirror::{Fingerprint, Observed, Skip, SkipReason, Step};
 
 /// How long a refused write is not tried again, unless somebody asks for a refresh.
 const REFUSED_PAUSE: Duration = Duration::from_secs(300);
@@ -205,12 +205,16 @@ impl Machine {
         let desired = claim.desired.clone();
         let mirror = self.mirrors.entry(&key);
         mirror.busy = true;
+        let conditions = match step {
+            Step::ApplyStatus => mirror.conditions(&desired.conditions(), now.wall),
+            _ => Vec::new(),
+        };
         self.writes.in_flight += 1;
         let order = WriteOrder {
             desired,
             owner,
             observed: mirror.observed.clone(),
-            now: now.wall,
+            conditions,
         };
         Some(Action::Write(
             WriteTicket {
