@@ -223,7 +223,7 @@ async fn a_slow_listing_delays_no_repair() {
     let _controller = env.start_controller().await;
     let before = env.mirrored(SAMPLE).await;
     env.cloud().hold(Selection::of(Operation::ListPools));
-    env.cloud().wait_for(|r| r.held > 0).await;
+    env.asked(|r| r.held > 0).await;
     edit(&env, SAMPLE, false, &json!({"spec": {"type": "x"}})).await;
     env.pool_when(SAMPLE, "the spec is repaired", |p| p.spec == before.spec)
         .await;

@@ -237,7 +237,7 @@ async fn a_source_deleted_in_mid_pass_gets_no_mirrors() {
     env.cloud().hold(Selection::of(Operation::ListPools));
     env.add_source("s", json!({"interval": "24h"})).await;
     let controller = env.start_controller().await;
-    env.cloud().wait_for(|r| r.held > 0).await;
+    env.asked(|r| r.held > 0).await;
     delete_source(&env, "s", PropagationPolicy::Background).await;
     env.cloud().release();
     // The same name anew is another source; its pass shows that the first one's listing has ended.

@@ -14,7 +14,8 @@ use kube::runtime::wait::await_condition;
 use kube::{Client, Config};
 use modelarts_pool_controller::api::{CREDENTIALS_SECRET_TYPE, ModelArtsPool, ModelArtsPoolSource};
 use modelarts_pool_controller::simulator::{
-    Control, DEFAULT_ACCESS_KEY, DEFAULT_PROJECT_ID, DEFAULT_SECRET_KEY, Scenario, Simulator,
+    Control, DEFAULT_ACCESS_KEY, DEFAULT_PROJECT_ID, DEFAULT_SECRET_KEY, Requests, Scenario,
+    Simulator,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -75,6 +76,14 @@ impl Env {
     /// The hand on the simulated cloud.
     pub fn cloud(&self) -> &Control {
         self.cloud.control()
+    }
+
+    /// What the cloud was asked, as soon as `is_so`.
+    pub async fn asked(&self, is_so: impl FnMut(&Requests) -> bool) -> Requests {
+        match timeout(PATIENCE, self.cloud().wait_for(is_so)).await {
+            Ok(requests) => requests,
+            Err(_) => panic!("not asked in time: {:#?}", self.cloud().requests()),
+        }
     }
 
     /// The origin of the simulated cloud.
