@@ -2,6 +2,7 @@
 
 mod support;
 
+mod api_server_outages;
 mod cluster_processes;
 mod crds_are_generated;
 mod edits_are_undone;

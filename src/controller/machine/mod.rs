@@ -14,6 +14,9 @@ mod sources;
 mod state;
 mod writes;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 

@@ -1,0 +1,319 @@
+//! The machine between a fake API server and a fake cloud, in a time of its own: no IO, no waiting.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use kube::core::DynamicObject;
+use serde_json::{Map, Value, json};
+
+use crate::api::{API_VERSION, CONTROLLER_NAME, POOL_KIND, SOURCE_KIND};
+use crate::controller::fetch::Listing;
+use crate::controller::key::Key;
+use crate::controller::machine::{
+    Action, Input, Limits, ListingError, Machine, Now, WriteOrder, WriteTicket,
+};
+use crate::controller::source::Source;
+use crate::mirror::apply::WriteError;
+use crate::mirror::{Observed, PoolShape, Step, desired};
+use crate::modelarts::Credentials;
+
+pub(super) const NAMESPACE: &str = "ns";
+
+pub(super) struct Rig {
+    pub(super) machine: Machine,
+    pub(super) now: Now,
+    pub(super) api: Api,
+    /// What ListPools answers: JSON of the pools by id, or an error.
+    pub(super) cloud: Result<BTreeMap<String, Value>, ListingError>,
+    /// All writes to mirrors that were performed: name and step.
+    pub(super) writes: Vec<(String, Step)>,
+    /// Listings that were asked for.
+    pub(super) listings: usize,
+}
+
+/// An API server that holds mirrors.
+#[derive(Default)]
+pub(super) struct Api {
+    version: u64,
+    mirrors: BTreeMap<String, Value>,
+    /// What it makes of the spec of each mirror that is applied, as a webhook would.
+    pub(super) mutate: Option<fn(&mut Value)>,
+    /// Whether nothing is answered but what the test answers itself.
+    pub(super) unreachable: bool,
+}
+
+impl Rig {
+    pub(super) fn new() -> Self {
+        let mut rig = Self {
+            machine: Machine::new(Limits::default(), 1),
+            now: Now {
+                instant: Instant::now(),
+                wall: Timestamp::UNIX_EPOCH,
+            },
+            api: Api::default(),
+            cloud: Ok(BTreeMap::new()),
+            writes: Vec::new(),
+            listings: 0,
+        };
+        rig.input(Input::Synced);
+        rig
+    }
+
+    /// With a source `s` and pools that are mirrored.
+    pub(super) fn with_pools(ids: &[&str]) -> Self {
+        let mut rig = Self::new();
+        for id in ids {
+            rig.put_pool(id, "Running");
+        }
+        rig.see_source("s", json!({}));
+        rig.run();
+        rig.writes.clear();
+        rig
+    }
+
+    pub(super) fn put_pool(&mut self, id: &str, phase: &str) {
+        let pool = json!({"metadata": {"name": id}, "spec": {"type": "Dedicate"}, "status": {"phase": phase}});
+        if let Ok(pools) = &mut self.cloud {
+            pools.insert(id.to_owned(), pool);
+        }
+    }
+
+    /// A source with this name, its uid, and `patch` over its metadata.
+    pub(super) fn see_source(&mut self, name: &str, metadata: Value) {
+        self.api.version += 1;
+        let mut object = json!({
+            "apiVersion": API_VERSION, "kind": SOURCE_KIND,
+            "metadata": {"namespace": NAMESPACE, "name": name, "uid": uid(name), "generation": 1,
+                "resourceVersion": self.api.version.to_string()},
+            "spec": {"region": "cn-north-4", "projectId": "p", "interval": "30s",
+                "credentials": {"type": "AccessKey", "secretRef": {"name": "keys"}}},
+        });
+        let target = object["metadata"].as_object_mut().expect("an object");
+        target.extend(metadata.as_object().expect("an object").clone());
+        let object = serde_json::from_value(object).expect("an object");
+        let source = Source::of(object).expect("a source");
+        self.input(Input::SourceSeen(Box::new(source)));
+    }
+
+    pub(super) fn input(&mut self, input: Input) {
+        self.machine.handle(input, self.now);
+    }
+
+    pub(super) fn pass_time(&mut self, time: Duration) {
+        self.now.instant += time;
+        self.now.wall += time;
+    }
+
+    /// The next write, not performed. Everything before it is.
+    pub(super) fn next_write(&mut self) -> Option<(WriteTicket, WriteOrder)> {
+        while let Some(action) = self.machine.next_action(self.now) {
+            if let Some(write) = self.perform(action) {
+                return Some(write);
+            }
+        }
+        None
+    }
+
+    /// Performs a write and returns what the API server answers.
+    pub(super) fn write(
+        &mut self,
+        write: &(WriteTicket, WriteOrder),
+    ) -> Result<Observed, WriteError> {
+        let (ticket, order) = write;
+        self.writes
+            .push((ticket.mirror.name.to_string(), ticket.step));
+        self.api.write(ticket, order)
+    }
+
+    pub(super) fn answer(&mut self, ticket: WriteTicket, answer: Result<Observed, WriteError>) {
+        self.input(Input::Written(ticket, answer.map(Box::new)));
+    }
+
+    /// Does what is to be done at this instant, each write at once.
+    pub(super) fn run(&mut self) {
+        while let Some(write) = self.next_write() {
+            let answer = self.write(&write);
+            self.answer(write.0, answer);
+        }
+    }
+
+    /// Does what is to be done within `time`.
+    pub(super) fn run_for(&mut self, time: Duration) {
+        let end = self.now.instant + time;
+        self.run();
+        while let Some(next) = self.machine.next_wakeup(self.now).filter(|n| *n <= end) {
+            self.pass_time(
+                next.saturating_duration_since(self.now.instant)
+                    .max(Duration::from_millis(1)),
+            );
+            self.run();
+        }
+        self.pass_time(end.saturating_duration_since(self.now.instant));
+    }
+
+    fn perform(&mut self, action: Action) -> Option<(WriteTicket, WriteOrder)> {
+        match action {
+            Action::ReadCredentials { key, pass, .. } => {
+                let token = [("token".to_owned(), b"t".to_vec())].into();
+                let credentials = Credentials::token(&token).expect("a token");
+                self.input(Input::CredentialsRead(key, pass, Ok(credentials)));
+            }
+            Action::List { key, pass, .. } => {
+                self.listings += 1;
+                let listing = self.cloud.clone().map(|pools| listing(&key.name, &pools));
+                self.input(Input::Listed(key, pass, listing));
+            }
+            Action::Check { key, uid } => {
+                let answer = self.api.reach().map(|()| true);
+                self.input(Input::Checked(key, uid, answer));
+            }
+            Action::Write(ticket, order) => return Some((ticket, order)),
+            Action::Report { key, uid, .. } => {
+                let answer = self.api.reach();
+                self.input(Input::Reported(key, uid, answer));
+            }
+        }
+        None
+    }
+}
+
+pub(super) fn key(name: &str) -> Key {
+    Key::new(NAMESPACE, name)
+}
+
+pub(super) fn uid(source: &str) -> String {
+    format!("uid-of-{source}")
+}
+
+fn listing(source: &str, pools: &BTreeMap<String, Value>) -> Listing {
+    let mut listing = Listing::default();
+    for (id, pool) in pools {
+        let json = pool.as_object().expect("an object").clone();
+        let shape = PoolShape::of_the_crd();
+        let desired = desired(id, json, &pool.to_string(), source, "0", &shape);
+        listing
+            .pools
+            .insert(id.as_str().into(), Arc::new(desired.expect("a mirror")));
+    }
+    listing
+}
+
+impl Api {
+    pub(super) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// A mirror, as a watch shows it.
+    pub(super) fn observed(&self, name: &str) -> Observed {
+        let object: DynamicObject =
+            serde_json::from_value(self.mirrors[name].clone()).expect("an object");
+        Observed::of(object).expect("a stored object")
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&Value> {
+        self.mirrors.get(name)
+    }
+
+    /// Somebody else changes a mirror.
+    pub(super) fn edit(&mut self, name: &str, edit: impl FnOnce(&mut Value)) -> Observed {
+        self.version += 1;
+        let mirror = self.mirrors.get_mut(name).expect("a mirror");
+        edit(mirror);
+        mirror["metadata"]["resourceVersion"] = json!(self.version.to_string());
+        self.observed(name)
+    }
+
+    /// Somebody deletes a mirror; the version of that.
+    pub(super) fn delete(&mut self, name: &str) -> u64 {
+        self.version += 1;
+        self.mirrors.remove(name).expect("a mirror");
+        self.version
+    }
+
+    fn reach(&self) -> Result<(), WriteError> {
+        if self.unreachable {
+            return Err(WriteError::Unreachable("no route".to_owned()));
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, ticket: &WriteTicket, order: &WriteOrder) -> Result<Observed, WriteError> {
+        self.reach()?;
+        let name = &*ticket.mirror.name;
+        let stored = self.mirrors.get(name);
+        let stored_version = stored.map(|s| s["metadata"]["resourceVersion"].clone());
+        let known = order
+            .observed
+            .as_ref()
+            .map(|o| json!(o.resource_version.to_string()));
+        match (&known, &stored_version) {
+            (None, Some(_)) => return Err(WriteError::Conflict("it exists".to_owned())),
+            (Some(_), None) => return Err(WriteError::NotFound("it is gone".to_owned())),
+            (Some(k), Some(s)) if k != s => {
+                return Err(WriteError::Conflict("it has another version".to_owned()));
+            }
+            _ => {}
+        }
+        let mut next = stored.cloned().unwrap_or_else(|| {
+            json!({"apiVersion": API_VERSION, "kind": POOL_KIND,
+                "metadata": {"namespace": NAMESPACE, "name": name, "generation": 0, "uid": format!("{name}-{}", self.version)}})
+        });
+        let owner = json!([{"apiVersion": API_VERSION, "kind": SOURCE_KIND, "name": order.owner.name, "uid": order.owner.uid, "controller": true}]);
+        let raw = |text: &str| serde_json::from_str::<Value>(text).expect("JSON");
+        match ticket.step {
+            Step::Create | Step::Apply => {
+                let mut spec = raw(order.desired.spec.get());
+                if let Some(mutate) = self.mutate {
+                    mutate(&mut spec);
+                }
+                if next["spec"] != spec {
+                    next["metadata"]["generation"] =
+                        json!(next["metadata"]["generation"].as_i64().expect("a number") + 1);
+                }
+                next["spec"] = spec;
+                let labels = raw(order.desired.labels.get());
+                let annotations = raw(order.desired.annotations.get());
+                let owned = json!({"f:metadata": {"f:labels": fields(&labels), "f:annotations": fields(&annotations)}});
+                own(&mut next, "", owned);
+                next["metadata"]["labels"] = labels;
+                next["metadata"]["annotations"] = annotations;
+                next["metadata"]["ownerReferences"] = owner;
+            }
+            Step::ApplyStatus => {
+                let mut status = raw(order.desired.status.get());
+                status["observedGeneration"] = next["metadata"]["generation"].clone();
+                status["conditions"] = json!(order.conditions);
+                next["status"] = status;
+                own(&mut next, "status", json!({"f:status": {}}));
+            }
+            Step::ReplaceOwner => next["metadata"]["ownerReferences"] = owner,
+            Step::Nothing | Step::Conflict => {}
+        }
+        // A write that changes nothing keeps the version.
+        if Some(&next) != stored {
+            self.version += 1;
+            next["metadata"]["resourceVersion"] = json!(self.version.to_string());
+        }
+        self.mirrors.insert(name.to_owned(), next);
+        Ok(self.observed(name))
+    }
+}
+
+fn fields(map: &Value) -> Value {
+    let keys = map.as_object().into_iter().flatten();
+    Value::Object(
+        keys.map(|(k, _)| (format!("f:{k}"), json!({})))
+            .collect::<Map<_, _>>(),
+    )
+}
+
+fn own(object: &mut Value, subresource: &str, fields: Value) {
+    let entry = json!({"manager": CONTROLLER_NAME, "operation": "Apply", "subresource": subresource, "fieldsType": "FieldsV1", "fieldsV1": fields});
+    let entries = &mut object["metadata"]["managedFields"];
+    let mut kept: Vec<Value> = entries.as_array().cloned().unwrap_or_default();
+    kept.retain(|e| e["subresource"] != subresource);
+    kept.push(entry);
+    *entries = Value::Array(kept);
+}
