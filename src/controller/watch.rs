@@ -7,6 +7,7 @@ use kube::api::{Api, DynamicObject};
 use kube::core::ApiResource;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Client, CustomResourceExt as _};
+use tokio::time::Instant;
 
 use crate::api::ModelArtsPoolSource;
 use crate::mirror::apply::chain;
@@ -19,6 +20,8 @@ const PAGE_SIZE: u32 = 250;
 /// edit stays unseen.
 const MIN_BACKOFF: Duration = Duration::from_millis(100);
 const MAX_BACKOFF: Duration = Duration::from_secs(1);
+/// A watch that fails again within this time waits longer.
+const SETTLED_AFTER: Duration = Duration::from_secs(10);
 
 /// What a watch shows.
 #[derive(Debug)]
@@ -49,6 +52,9 @@ pub(super) fn sources(client: &Client, namespace: Option<&str>) -> Api<DynamicOb
 struct State {
     api: Api<DynamicObject>,
     stream: BoxStream<'static, watcher::Result<Event<DynamicObject>>>,
+    /// When it failed last.
+    failed: Option<Instant>,
+    /// How long it then waited.
     backoff: Duration,
     wait: bool,
 }
@@ -58,6 +64,7 @@ pub(super) fn watch(api: Api<DynamicObject>) -> BoxStream<'static, WatchEvent> {
     let state = State {
         stream: begin(&api),
         api,
+        failed: None,
         backoff: MIN_BACKOFF,
         wait: false,
     };
@@ -76,42 +83,37 @@ fn begin(api: &Api<DynamicObject>) -> BoxStream<'static, watcher::Result<Event<D
 async fn next(mut state: State) -> Option<(WatchEvent, State)> {
     if std::mem::take(&mut state.wait) {
         tokio::time::sleep(state.backoff).await;
-        state.backoff = (state.backoff * 2).min(MAX_BACKOFF);
     }
-    let event = match state.stream.next().await {
+    let failure = match state.stream.next().await {
         Some(Ok(event)) => {
-            state.backoff = MIN_BACKOFF;
-            match event {
+            let event = match event {
                 Event::Init => WatchEvent::Relisting,
                 Event::InitApply(object) | Event::Apply(object) => {
                     WatchEvent::Seen(Box::new(object))
                 }
                 Event::InitDone => WatchEvent::Relisted,
                 Event::Delete(object) => WatchEvent::Gone(Box::new(object)),
-            }
+            };
+            return Some((event, state));
         }
-        Some(Err(error)) => {
-            // A watch that is refused at its start because its version is too old would be begun at
-            // the same version for ever; a new watcher lists first.
-            if is_expired(&error) {
-                state.stream = begin(&state.api);
-            }
-            state.wait = true;
-            WatchEvent::Failed(chain(&error))
-        }
-        None => {
-            state.stream = begin(&state.api);
-            state.wait = true;
-            WatchEvent::Failed("the watch ended".to_owned())
-        }
+        Some(Err(error)) => chain(&error),
+        None => "the watch ended".to_owned(),
     };
-    Some((event, state))
+    // Listed anew after each failure: a watcher that goes on at its old version shows nothing by which
+    // to tell that it works again, and after a 410 at its begin never would.
+    state.stream = begin(&state.api);
+    let now = Instant::now();
+    let again = state.failed.is_some_and(|at| now - at < SETTLED_AFTER);
+    state.backoff = if again {
+        (state.backoff * 2).min(MAX_BACKOFF)
+    } else {
+        MIN_BACKOFF
+    };
+    state.failed = Some(now);
+    state.wait = true;
+    Some((WatchEvent::Failed(failure), state))
 }
 
-fn is_expired(error: &watcher::Error) -> bool {
-    match error {
-        watcher::Error::WatchError(status) => status.code == 410,
-        watcher::Error::WatchStartFailed(kube::Error::Api(status)) => status.code == 410,
-        _ => false,
-    }
-}
+#[cfg(test)]
+#[path = "watch_tests.rs"]
+mod tests;

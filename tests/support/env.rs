@@ -13,6 +13,7 @@ use kube::core::ApiResource;
 use kube::runtime::wait::await_condition;
 use kube::{Client, Config};
 use modelarts_pool_controller::api::{CREDENTIALS_SECRET_TYPE, ModelArtsPool, ModelArtsPoolSource};
+use modelarts_pool_controller::runtime::kubernetes::configured;
 use modelarts_pool_controller::simulator::{
     Control, DEFAULT_ACCESS_KEY, DEFAULT_PROJECT_ID, DEFAULT_SECRET_KEY, Requests, Scenario,
     Simulator,
@@ -216,9 +217,9 @@ pub async fn client_of(cluster: &Cluster, agent: &str) -> Client {
     // The same provider as the program's, where that has not installed it yet.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let kubeconfig = Kubeconfig::read_from(cluster.kubeconfig()).expect("a kubeconfig");
-    let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
-        .await
-        .expect("a config");
+    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default());
+    let mut config = configured(config.await.expect("a config"));
+    config.headers.clear();
     config.headers.push((
         "user-agent".parse().expect("a header"),
         agent.parse().expect("a value"),
