@@ -1,6 +1,6 @@
 //! SDK-HMAC-SHA256, the signature of Huawei Cloud's API gateway: pure.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use ring::{digest, hmac};
 
@@ -10,8 +10,9 @@ pub const ALGORITHM: &str = "SDK-HMAC-SHA256";
 pub const EMPTY_PAYLOAD_HASH: &str =
     "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
-/// What of a request is signed.
-#[derive(Clone, Copy, Debug)]
+/// What of a request is signed. Its Debug output shows the names of the headers alone: a security
+/// token is one of the values.
+#[derive(Clone, Copy)]
 pub struct Parts<'a> {
     /// The verb, in capitals.
     pub method: &'a str,
@@ -23,6 +24,17 @@ pub struct Parts<'a> {
     pub headers: &'a [(String, String)],
     /// [`payload_hash`] of the body.
     pub payload_hash: &'a str,
+}
+
+impl fmt::Debug for Parts<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parts")
+            .field("method", &self.method)
+            .field("path", &self.path)
+            .field("query", &self.query)
+            .field("headers", &signed_headers(self.headers))
+            .finish_non_exhaustive()
+    }
 }
 
 /// The request in the one form that client and gateway both derive.
@@ -39,10 +51,11 @@ pub fn canonical_request(parts: &Parts<'_>) -> String {
     for (name, value) in sorted(headers) {
         let _ = writeln!(lines, "{name}:{}", value.trim());
     }
-    // The path is signed with a slash at its end that the sent one does not have.
-    let mut path = path
+    // The path is signed with a slash at its end that the sent one does not have, and what was
+    // encoded in it is decoded before it is split: an encoded slash becomes a separator.
+    let mut path = decode(path)
         .split('/')
-        .map(|segment| encode(&decode(segment)))
+        .map(encode)
         .collect::<Vec<_>>()
         .join("/");
     if !path.ends_with('/') {
@@ -148,6 +161,8 @@ fn decode(text: &str) -> String {
     while i < bytes.len() {
         let hex = text
             .get(i + 1..i + 3)
+            // The parser of integers takes a sign too.
+            .filter(|h| h.bytes().all(|b| b.is_ascii_hexdigit()))
             .and_then(|h| u8::from_str_radix(h, 16).ok());
         match (bytes[i], hex) {
             (b'%', Some(byte)) => {
@@ -171,3 +186,7 @@ fn hex(bytes: &[u8]) -> String {
             text
         })
 }
+
+#[cfg(test)]
+#[path = "signature_tests.rs"]
+mod tests;
