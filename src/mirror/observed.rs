@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::desired::metadata_fingerprint;
 use super::fingerprint::{Fingerprint, fingerprint};
 use crate::api::conditions::{ConditionState, ConditionStatus, LISTED, READY, SYNCED};
-use crate::api::{CONTROLLER_NAME, MANAGED_BY_LABEL};
+use crate::api::{CONTROLLER_NAME, GROUP, MANAGED_BY_LABEL, SOURCE_KIND};
 
 /// A mirror as it was last seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,7 +89,7 @@ impl Observed {
             generation: metadata.generation.unwrap_or_default(),
             controller: controller.map(|r| Controller {
                 uid: r.uid.as_str().into(),
-                is_source: r.kind == crate::api::SOURCE_KIND,
+                is_source: r.kind == SOURCE_KIND && group_of(&r.api_version) == GROUP,
             }),
             managed_by_us: metadata
                 .labels
@@ -187,6 +187,12 @@ fn ours(metadata: &ObjectMeta) -> (Value, Value) {
         of("f:labels", metadata.labels.as_ref()),
         of("f:annotations", metadata.annotations.as_ref()),
     )
+}
+
+fn group_of(api_version: &str) -> &str {
+    api_version
+        .split_once('/')
+        .map_or("", |(group, _version)| group)
 }
 
 /// The fields that our own apply to `subresource` (empty: to the object) has set, and that nobody has
