@@ -1,27 +1,25 @@
 //! Requests to the ModelArts API of one project: signed, bounded, read-only.
 
 use std::collections::BTreeSet;
-use std::io::Read;
 use std::sync::Arc;
 
-use futures::{StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use reqwest::Response;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::ExposeSecret as _;
-use serde::Deserialize;
-use tokio_util::io::{StreamReader, SyncIoBridge};
 
+use super::answer::Answer;
 use super::credentials::Credentials;
 use super::endpoint::Endpoint;
 use super::error::{CloudError, Reason};
-use super::http::{HttpClient, unavailable};
+use super::http::HttpClient;
 use super::pool::Pool;
 use super::signature::{
     EMPTY_PAYLOAD_HASH, Parts, authorization, canonical_request, encode, encode_query, signature,
     signed_headers, string_to_sign,
 };
+use super::workspaces::WorkspacePage;
 
 /// Bytes of one answer that are read, after decompression.
 pub(super) const MAX_ANSWER: u64 = 256 * 1024 * 1024;
@@ -31,6 +29,9 @@ const MAX_ERROR_BODY: usize = 64 * 1024;
 const WORKSPACES_PAGE: usize = 1000;
 /// Workspaces followed at most.
 const MAX_WORKSPACES: usize = 100_000;
+
+/// The workspace that every project has.
+const DEFAULT_WORKSPACE: &str = "0";
 
 /// The API of one project, with one set of credentials.
 #[derive(Clone, Debug)]
@@ -77,18 +78,6 @@ impl Client {
     /// # Errors
     /// [`CloudError`]; an answer that is no list of workspaces is [`Reason::IncompleteListing`].
     pub async fn list_workspaces(&self) -> Result<Vec<String>, CloudError> {
-        const OPERATION: &str = "ListWorkspaces";
-        #[derive(Deserialize)]
-        struct Answer {
-            total_count: Option<usize>,
-            workspaces: Vec<Workspace>,
-        }
-        #[derive(Deserialize)]
-        struct Workspace {
-            id: String,
-        }
-        let incomplete =
-            |message: String| CloudError::new(OPERATION, Reason::IncompleteListing, message);
         let path = format!("/v1/{}/workspaces", encode(&self.project_id));
         let mut ids = BTreeSet::new();
         let mut offset = 0;
@@ -97,25 +86,30 @@ impl Client {
                 ("limit", WORKSPACES_PAGE.to_string()),
                 ("offset", offset.to_string()),
             ];
-            let response = self
-                .get(OPERATION, &path, &query.map(|(k, v)| (k.to_owned(), v)))
-                .await?;
-            let answer: Answer = self
-                .read(OPERATION, response, |body| serde_json::from_reader(body))
-                .await?
-                .map_err(|e| incomplete(format!("its body is no list of workspaces: {e}")))?;
-            let count = answer.workspaces.len();
+            let query = query.map(|(k, v)| (k.to_owned(), v));
+            let mut answer = self.get("ListWorkspaces", &path, &query).await?;
+            let body = answer.bytes().await?;
+            let page = WorkspacePage::parse(&body).map_err(|e| answer.incomplete(&e))?;
+            let count = page.ids.len();
             offset += count;
-            ids.extend(answer.workspaces.into_iter().map(|w| w.id));
-            let total = answer.total_count.unwrap_or(offset);
-            if offset >= total {
+            let before = ids.len();
+            ids.extend(page.ids);
+            let more = page
+                .total
+                .map_or(count >= WORKSPACES_PAGE, |total| ids.len() < total);
+            if !more {
                 break;
             }
-            if count == 0 || offset > MAX_WORKSPACES {
-                return Err(incomplete(format!(
-                    "it lists {offset} workspaces and says that there are {total}"
+            if ids.len() == before || offset > MAX_WORKSPACES {
+                return Err(answer.incomplete(&format!(
+                    "it lists {} workspaces and there are more",
+                    ids.len()
                 )));
             }
+        }
+        if ids.is_empty() {
+            // A project in which nobody has created a workspace has the default one.
+            ids.insert(DEFAULT_WORKSPACE.to_owned());
         }
         Ok(ids.into_iter().collect())
     }
@@ -125,20 +119,15 @@ impl Client {
     /// # Errors
     /// [`CloudError`]; [`Reason::PoolNotFound`] where there is no such pool.
     pub async fn show_pool(&self, id: &str) -> Result<Pool, CloudError> {
-        const OPERATION: &str = "ShowPool";
         let path = format!("/v2/{}/pools/{}", encode(&self.project_id), encode(id));
-        let response = self.get(OPERATION, &path, &[]).await?;
-        let incomplete =
-            |message: String| CloudError::new(OPERATION, Reason::IncompleteListing, message);
-        let text = self
-            .read(OPERATION, response, |body| std::io::read_to_string(body))
-            .await?;
-        let text = text.map_err(|e| incomplete(format!("its body can't be read: {e}")))?;
-        let pool = Pool::parse(&text).map_err(|e| incomplete(e.to_string()))?;
+        let mut answer = self.get("ShowPool", &path, &[]).await?;
+        let body = answer.bytes().await?;
+        let pool = Pool::parse(&String::from_utf8_lossy(&body))
+            .map_err(|e| answer.incomplete(&e.to_string()))?;
         if pool.id == id {
             Ok(pool)
         } else {
-            Err(incomplete(format!("it is another pool: {}", pool.id)))
+            Err(answer.incomplete(&format!("it is another pool: {}", pool.id)))
         }
     }
 
@@ -146,7 +135,7 @@ impl Client {
     pub(super) async fn list_pools(
         &self,
         query: &[(String, String)],
-    ) -> Result<Response, CloudError> {
+    ) -> Result<Answer<'_>, CloudError> {
         self.get(
             "ListPools",
             &format!("/v2/{}/pools", encode(&self.project_id)),
@@ -155,55 +144,14 @@ impl Client {
         .await
     }
 
-    /// Reads the body of an answer with `parse`, on a thread that may block.
-    pub(super) async fn read<T: Send + 'static>(
-        &self,
-        operation: &'static str,
-        response: Response,
-        parse: impl FnOnce(&mut dyn Read) -> T + Send + 'static,
-    ) -> Result<T, CloudError> {
-        let mut failure: Option<CloudError> = None;
-        let max = self.max_answer;
-        let (sender, receiver) = tokio::sync::oneshot::channel();
-        let mut left = max;
-        let mut sender = Some(sender);
-        let stream = response.bytes_stream().map(move |chunk| {
-            let error = match chunk {
-                Ok(chunk) => match left.checked_sub(chunk.len() as u64) {
-                    Some(rest) => {
-                        left = rest;
-                        return Ok(chunk);
-                    }
-                    None => CloudError::new(
-                        operation,
-                        Reason::ListingTooLarge,
-                        format!("the answer has more than {} MiB", max / (1024 * 1024)),
-                    ),
-                },
-                Err(error) => unavailable(operation, &error),
-            };
-            let text = error.to_string();
-            if let Some(sender) = sender.take() {
-                let _ = sender.send(error);
-            }
-            Err(std::io::Error::other(text))
-        });
-        // When this future is dropped the task goes on to the end of the answer, which the read
-        // timeout and the size bound.
-        let mut body = SyncIoBridge::new(StreamReader::new(Box::pin(stream.into_stream())));
-        let parsed = tokio::task::spawn_blocking(move || parse(&mut body)).await;
-        if let Ok(error) = receiver.await {
-            failure = Some(error);
-        }
-        match (failure, parsed) {
-            (Some(failure), _) => Err(failure),
-            (None, Ok(parsed)) => Ok(parsed),
-            (None, Err(error)) => Err(CloudError::new(
-                operation,
-                Reason::IncompleteListing,
-                format!("reading the answer failed: {error}"),
-            )),
-        }
+    /// `text` without the credentials.
+    pub(super) fn clean(&self, text: &str) -> String {
+        self.credentials.left_out_of(text)
+    }
+
+    /// Bytes of one answer that are read at most.
+    pub(super) const fn max_answer(&self) -> u64 {
+        self.max_answer
     }
 
     /// Sends a signed GET; an answer other than 200 is an error.
@@ -212,31 +160,27 @@ impl Client {
         operation: &'static str,
         path: &str,
         query: &[(String, String)],
-    ) -> Result<Response, CloudError> {
+    ) -> Result<Answer<'_>, CloudError> {
         self.http.check(operation, &self.endpoint)?;
+        let invalid = |message: &str| {
+            CloudError::new(operation, Reason::InvalidRequest, &self.clean(message))
+        };
         let query = encode_query(query);
         let separator = if query.is_empty() { "" } else { "?" };
         let url = format!("{}{path}{separator}{query}", self.endpoint);
-        let url = reqwest::Url::parse(&url).map_err(|e| {
-            CloudError::new(
-                operation,
-                Reason::InvalidRequest,
-                format!("{url} is no URL: {e}"),
-            )
-        })?;
+        let url =
+            reqwest::Url::parse(&url).map_err(|e| invalid(&format!("{url} is no URL: {e}")))?;
+        // A segment `..` would ask for another resource.
+        if url.path() != path {
+            return Err(invalid(&format!("the path {path} can't be sent as it is")));
+        }
         // The bytes that are sent, as the URL has them: what is signed must be what is sent.
         let headers = self
             .headers(url.path(), url.query().unwrap_or_default())
-            .map_err(|name| {
-                CloudError::new(
-                    operation,
-                    Reason::InvalidRequest,
-                    format!("the value of the header {name} can't be sent"),
-                )
-            })?;
+            .map_err(|name| invalid(&format!("the value of the header {name} can't be sent")))?;
         let response = self.http.get(operation, url, headers).await?;
         if response.status() == reqwest::StatusCode::OK {
-            return Ok(response);
+            return Ok(Answer::new(self, operation, response, self.max_answer));
         }
         let (status, headers) = (response.status(), response.headers().clone());
         let body = beginning(response).await;
@@ -246,6 +190,7 @@ impl Client {
             &headers,
             &body,
             (self.clock)(),
+            |text| self.clean(text),
         ))
     }
 

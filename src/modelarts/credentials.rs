@@ -5,6 +5,9 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use secrecy::{ExposeSecret as _, SecretString};
 
+/// Stands for what is left out of a text.
+const LEFT_OUT: &str = "[left out]";
+
 /// Credentials; their Debug output shows no secret.
 #[derive(Clone, Debug)]
 pub enum Credentials {
@@ -63,6 +66,31 @@ impl Credentials {
         Ok(Self::Token(value(data, "token")?.into()))
     }
 
+    /// `text` without these credentials: the cloud's own words may repeat what it was sent.
+    #[must_use]
+    pub fn left_out_of(&self, text: &str) -> String {
+        let secrets = match self {
+            Self::AccessKey {
+                secret_key,
+                security_token,
+                ..
+            } => [Some(secret_key), security_token.as_ref()],
+            Self::Token(token) => [Some(token), None],
+        };
+        let mut clean = text.to_owned();
+        for secret in secrets.into_iter().flatten() {
+            let secret = secret.expose_secret();
+            if !secret.is_empty() {
+                clean = clean.replace(secret, LEFT_OUT);
+            }
+        }
+        // Also where the gateway has escaped or cut the value.
+        for header in ["x-security-token:", "x-auth-token:"] {
+            clean = without_value_of(header, &clean);
+        }
+        clean
+    }
+
     /// The identity of the credentials within this process: a changed Secret has another.
     #[must_use]
     pub fn fingerprint(&self) -> u64 {
@@ -80,6 +108,22 @@ impl Credentials {
         }
         hasher.finish()
     }
+}
+
+/// `text` without what stands after `header`, up to the end of its line; the gateway's own lines end
+/// with `|`.
+fn without_value_of(header: &str, text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.to_ascii_lowercase().find(header) {
+        let (before, value) = rest.split_at(at + header.len());
+        clean.push_str(before);
+        clean.push_str(LEFT_OUT);
+        let end = value.find(['|', '\n']).unwrap_or(value.len());
+        rest = &value[end..];
+    }
+    clean.push_str(rest);
+    clean
 }
 
 fn value(
@@ -160,6 +204,41 @@ mod tests {
         for credentials in [Credentials::access_key(&all), Credentials::token(&all)] {
             let shown = format!("{credentials:?}");
             assert!(!shown.contains("hunter"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn credentials_are_left_out_of_the_clouds_words() {
+        let all = data(&[
+            ("accessKey", "AK"),
+            ("secretKey", "hunter2"),
+            ("securityToken", "hunter3=="),
+            ("token", "hunter4"),
+        ]);
+        let key = Credentials::access_key(&all).expect("valid");
+        let token = Credentials::token(&all).expect("valid");
+        for (credentials, text, expected) in [
+            (&key, "nothing 密", "nothing 密"),
+            (&key, "a hunter2 b hunter3==", "a [left out] b [left out]"),
+            (&token, "token hunter4!", "token [left out]!"),
+            (
+                &key,
+                "GET|/|host:h|x-sdk-date:d|x-security-token:hunter3==|host;x-security-token|",
+                "GET|/|host:h|x-sdk-date:d|x-security-token:[left out]|host;x-security-token|",
+            ),
+            // Cut or escaped on the way.
+            (
+                &key,
+                "X-Security-Token: hunt",
+                "X-Security-Token:[left out]",
+            ),
+            (
+                &token,
+                "X-Auth-Token: hunt%3D\nnext",
+                "X-Auth-Token:[left out]\nnext",
+            ),
+        ] {
+            assert_eq!(credentials.left_out_of(text), expected);
         }
     }
 

@@ -11,6 +11,12 @@ use serde_json::Value;
 
 /// Bytes of a message of the cloud that are repeated, at most.
 const MAX_MESSAGE: usize = 400;
+/// Bytes of a code or a request id that are repeated, at most: theirs have some 40.
+const MAX_WORD: usize = 100;
+/// Header of an answer: the cloud's name of the request.
+pub(super) const REQUEST_ID: &str = "x-request-id";
+/// The longest wait that is obeyed: the longest interval of a source.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A request to the cloud that brought no usable answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,17 +114,27 @@ impl Reason {
 }
 
 impl CloudError {
-    /// A failure without an answer of the cloud.
+    /// A failure without an error's answer of the cloud.
     #[must_use]
-    pub fn new(operation: &'static str, reason: Reason, message: impl Into<String>) -> Self {
+    pub fn new(operation: &'static str, reason: Reason, message: &str) -> Self {
         Self {
             operation,
             reason,
             status: None,
             code: String::new(),
-            message: message.into(),
+            message: readable(message, MAX_MESSAGE),
             request_id: String::new(),
             retry_after: None,
+        }
+    }
+
+    /// The same failure, of an answer with this status and request id.
+    #[must_use]
+    pub(super) fn of_answer(self, status: u16, request_id: &str) -> Self {
+        Self {
+            status: Some(status),
+            request_id: readable(request_id, MAX_WORD),
+            ..self
         }
     }
 
@@ -134,7 +150,9 @@ impl CloudError {
         self.retry_after
     }
 
-    /// The error that an answer other than 2xx means.
+    /// The error that an answer other than 200 means. `clean` takes out of the cloud's words what
+    /// must not be repeated: the gateway answers a wrong signature with all that was signed, and a
+    /// security token is among it.
     #[must_use]
     pub fn from_answer(
         operation: &'static str,
@@ -142,8 +160,10 @@ impl CloudError {
         headers: &HeaderMap,
         body: &[u8],
         now: Timestamp,
+        clean: impl Fn(&str) -> String,
     ) -> Self {
         let said = Said::parse(body);
+        let code = readable(&clean(&said.code), MAX_WORD);
         let header = |name: &str| {
             headers
                 .get(name)
@@ -157,11 +177,14 @@ impl CloudError {
         };
         Self {
             operation,
-            reason: reason(status.as_u16(), &said.code, &message),
+            reason: reason(status.as_u16(), &code, &message),
             status: Some(status.as_u16()),
-            code: said.code,
-            message: readable(&message),
-            request_id: readable(&header("x-request-id").unwrap_or(said.request_id)),
+            code,
+            message: readable(&clean(&message), MAX_MESSAGE),
+            request_id: readable(
+                &clean(&header(REQUEST_ID).unwrap_or(said.request_id)),
+                MAX_WORD,
+            ),
             retry_after: header("retry-after").and_then(|v| retry_after(&v, now)),
         }
     }
@@ -245,6 +268,8 @@ fn reason(status: u16, code: &str, message: &str) -> Reason {
             "6201" | "6203" | "4116" | "4118" | "5017" => Reason::Forbidden,
             _ => Reason::CredentialsRejected,
         },
+        // The account is frozen.
+        400 if !gateway && number == "2837" => Reason::Forbidden,
         403 if !gateway && matches!(number, "0203" | "0206") => Reason::CredentialsRejected,
         403 => Reason::Forbidden,
         404 if code == "ModelArts.50015001" => Reason::PoolNotFound,
@@ -259,175 +284,48 @@ fn reason(status: u16, code: &str, message: &str) -> Reason {
 /// Seconds or a date, as HTTP allows.
 fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
     if let Ok(seconds) = value.trim().parse() {
-        return Some(Duration::from_secs(seconds));
+        return Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER));
     }
     let date = jiff::fmt::rfc2822::DateTimeParser::new()
         .parse_timestamp(value.trim())
         .ok()?;
-    Some(Duration::try_from(date.duration_since(now)).unwrap_or_default())
+    let wait = Duration::try_from(date.duration_since(now)).unwrap_or_default();
+    Some(wait.min(MAX_RETRY_AFTER))
 }
 
-/// The cloud's words, without what could break a line, and not without end.
-pub(super) fn readable(text: &str) -> String {
-    let clean: String = text
+/// At most `max` bytes of the cloud's words, without what could break a line or turn it around.
+fn readable(text: &str, max: usize) -> String {
+    let beginning = &text[..text.floor_char_boundary(max)];
+    let mut clean: String = beginning
         .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
+        .map(|c| if breaks_lines(c) { ' ' } else { c })
         .collect();
-    match clean.floor_char_boundary(MAX_MESSAGE) {
-        end if end < clean.len() => format!("{}…", &clean[..end]),
-        _ => clean,
+    if beginning.len() < text.len() {
+        clean.push('…');
+    }
+    clean
+}
+
+/// Control characters, and those of Unicode that end a line or change its direction.
+fn breaks_lines(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// What is wrong with JSON, without a word of it: it may hold secrets.
+pub(super) fn json_problem(error: &serde_json::Error) -> String {
+    use serde_json::error::Category;
+    match error.classify() {
+        // The only kind of message that repeats what was read.
+        Category::Data => format!(
+            "another shape than expected at line {} column {}",
+            error.line(),
+            error.column()
+        ),
+        Category::Io | Category::Syntax | Category::Eof => error.to_string(),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn answer(status: u16, body: &str) -> CloudError {
-        let status = StatusCode::from_u16(status).expect("a status");
-        CloudError::from_answer(
-            "ListPools",
-            status,
-            &HeaderMap::new(),
-            body.as_bytes(),
-            Timestamp::UNIX_EPOCH,
-        )
-    }
-
-    #[test]
-    fn kinds_by_status_and_code() {
-        let gateway = |code: &str, message: &str| {
-            format!(r#"{{"error_msg":"{message}","error_code":"{code}","request_id":"r1"}}"#)
-        };
-        for (status, body, expected) in [
-            (
-                401,
-                gateway(
-                    "APIGW.0301",
-                    "Incorrect IAM authentication information: verify aksk signature fail",
-                ),
-                Reason::CredentialsRejected,
-            ),
-            (
-                401,
-                gateway(
-                    "APIGW.0301",
-                    "signature expired, signature time:1,server time:2",
-                ),
-                Reason::ClockSkew,
-            ),
-            (
-                401,
-                gateway(
-                    "APIGW.0303",
-                    "signature expired, signature time:1,server time:2",
-                ),
-                Reason::ClockSkew,
-            ),
-            (
-                401,
-                gateway("APIGW.0307", "The token must be updated"),
-                Reason::CredentialsRejected,
-            ),
-            (
-                401,
-                r#"{"error":{"code":401,"message":"no","title":"Unauthorized"}}"#.to_owned(),
-                Reason::CredentialsRejected,
-            ),
-            (
-                401,
-                gateway("ModelArts.6201", "suspended"),
-                Reason::Forbidden,
-            ),
-            (
-                403,
-                gateway("ModelArts.0206", "invalid AK/SK"),
-                Reason::CredentialsRejected,
-            ),
-            (
-                403,
-                gateway("ModelArts.0210", "project id"),
-                Reason::Forbidden,
-            ),
-            (
-                403,
-                gateway("APIGW.0302", "not authorised"),
-                Reason::Forbidden,
-            ),
-            (
-                404,
-                gateway("ModelArts.50015001", "pool not found"),
-                Reason::PoolNotFound,
-            ),
-            (
-                404,
-                gateway("APIGW.0101", "not published"),
-                Reason::EndpointNotFound,
-            ),
-            (404, "not json".to_owned(), Reason::EndpointNotFound),
-            (429, gateway("APIGW.0308", "throttling"), Reason::Throttled),
-            (
-                400,
-                gateway("ModelArts.50004000", "Bad request"),
-                Reason::InvalidRequest,
-            ),
-            (302, String::new(), Reason::CloudUnavailable),
-            (
-                500,
-                gateway("ModelArts.50005000", "internal"),
-                Reason::CloudUnavailable,
-            ),
-            (503, String::new(), Reason::CloudUnavailable),
-        ] {
-            assert_eq!(answer(status, &body).reason(), expected, "{status} {body}");
-        }
-    }
-
-    #[test]
-    fn shapes_of_bodies() {
-        for (body, code, message) in [
-            (r#"{"error_code":"A.1","error_msg":"m"}"#, "A.1", "m"),
-            (r#"{"errorCode":"A.1","errorMsg":"m"}"#, "A.1", "m"),
-            (r#"{"code":"A.1","message":"m"}"#, "A.1", "m"),
-            (r#"{"error":{"code":401,"message":"m"}}"#, "401", "m"),
-            (r#"{"error":{"code":"401","message":"m"}}"#, "401", "m"),
-            ("plain text", "", "plain text"),
-        ] {
-            let error = answer(400, body);
-            assert_eq!(
-                (error.code.as_str(), error.message.as_str()),
-                (code, message),
-                "{body}"
-            );
-        }
-    }
-
-    #[test]
-    fn an_error_says_what_failed_and_what_to_do() {
-        let error = answer(
-            429,
-            r#"{"error_code":"APIGW.0308","error_msg":"too\nmany","request_id":"r1"}"#,
-        )
-        .to_string();
-        assert_eq!(
-            error,
-            "ListPools failed: HTTP 429 APIGW.0308: too many (request id r1); raise spec.interval, or look who else uses up the quota of requests"
-        );
-        assert!(answer(500, &"x".repeat(10_000)).to_string().len() < 700);
-    }
-
-    #[test]
-    fn retry_after_in_seconds_and_as_a_date() {
-        let now: Timestamp = "2025-11-01T03:49:41Z".parse().expect("a time");
-        assert_eq!(retry_after("7", now), Some(Duration::from_secs(7)));
-        assert_eq!(
-            retry_after("Sat, 01 Nov 2025 03:50:41 GMT", now),
-            Some(Duration::from_secs(60))
-        );
-        assert_eq!(
-            retry_after("Sat, 01 Nov 2025 03:40:41 GMT", now),
-            Some(Duration::ZERO)
-        );
-        assert_eq!(retry_after("soon", now), None);
-    }
-}
+#[path = "error_tests.rs"]
+mod tests;

@@ -39,6 +39,8 @@ pub struct HttpOptions {
     pub allowed: AllowedEndpoints,
     /// Is told of each request.
     pub observer: Observer,
+    /// How long a connection may take to be made, its encryption included; 10 s by default.
+    pub connect_timeout: Duration,
     /// How long an answer may be silent; 60 s by default.
     pub read_timeout: Duration,
 }
@@ -49,6 +51,7 @@ impl Default for HttpOptions {
             ca_files: Vec::new(),
             allowed: AllowedEndpoints::default(),
             observer: Arc::new(|_| {}),
+            connect_timeout: CONNECT_TIMEOUT,
             read_timeout: READ_TIMEOUT,
         }
     }
@@ -81,6 +84,7 @@ impl HttpClient {
             ca_files,
             allowed,
             observer,
+            connect_timeout,
             read_timeout,
         } = options;
         // Already installed by another part of the program: the same provider.
@@ -110,7 +114,7 @@ impl HttpClient {
                 env!("CARGO_PKG_VERSION")
             ))
             .redirect(redirect::Policy::none())
-            .connect_timeout(CONNECT_TIMEOUT)
+            .connect_timeout(connect_timeout)
             .read_timeout(read_timeout)
             .build()
             .map_err(|e| format!("failed to set up the HTTP client: {}", chain(&e)))?;
@@ -132,7 +136,11 @@ impl HttpClient {
             return Ok(());
         }
         let message = format!("the controller does not send credentials to {endpoint}");
-        Err(CloudError::new(operation, Reason::EndpointRefused, message))
+        Err(CloudError::new(
+            operation,
+            Reason::EndpointRefused,
+            &message,
+        ))
     }
 
     /// Gets `url`, whose bytes are sent as they are.
@@ -169,7 +177,7 @@ pub(super) fn unavailable(operation: &'static str, error: &reqwest::Error) -> Cl
     CloudError::new(
         operation,
         Reason::CloudUnavailable,
-        format!("{what}{}", chain(error)),
+        &format!("{what}{}", chain(error)),
     )
 }
 
@@ -181,5 +189,5 @@ fn chain(error: &dyn std::error::Error) -> String {
         text = format!("{text}: {cause}");
         source = cause.source();
     }
-    super::error::readable(&text)
+    text
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::client::Client;
 use super::error::{CloudError, Reason};
-use super::page::{Page, PageError, read_page};
+use super::page::{Page, PageReader};
 use super::pool::InvalidItem;
 
 /// Pages followed at most for one filter: a cloud that never ends must not keep a pass for ever.
@@ -67,9 +67,19 @@ pub async fn list<S: PoolSink>(
         WorkspaceSelection::All => client.list_workspaces().await?,
         WorkspaceSelection::List(ids) => ids.clone(),
     };
+    let filters = filters(&selection.statuses);
+    if workspaces.is_empty() || filters.is_empty() {
+        // To ask for nothing and to be told nothing are not the same.
+        return Err(CloudError::new(
+            "ListPools",
+            Reason::InvalidRequest,
+            "no workspace or no status is selected",
+        ));
+    }
     for workspace in workspaces {
-        for status in filters(&selection.statuses) {
-            sink = list_filter(client, &workspace, status, &selection.label_selector, sink).await?;
+        for status in &filters {
+            let selector = &selection.label_selector;
+            list_filter(client, &workspace, *status, selector, &mut sink).await?;
         }
     }
     Ok(sink)
@@ -102,8 +112,8 @@ async fn list_filter<S: PoolSink>(
     workspace: &str,
     status: Option<&str>,
     label_selector: &str,
-    mut sink: S,
-) -> Result<S, CloudError> {
+    sink: &mut S,
+) -> Result<(), CloudError> {
     let mut seen = HashSet::new();
     let mut next: Option<String> = None;
     loop {
@@ -118,44 +128,20 @@ async fn list_filter<S: PoolSink>(
                 query.push((name.to_owned(), value.to_owned()));
             }
         }
-        let response = client.list_pools(&query).await?;
-        let request_id = response
-            .headers()
-            .get("x-request-id")
-            .and_then(|v| v.to_str().ok())
-            .unwrap_or_default()
-            .to_owned();
-        let incomplete = |message: String| CloudError {
-            status: Some(200),
-            request_id: request_id.clone(),
-            ..CloudError::new(
-                "ListPools",
-                Reason::IncompleteListing,
-                format!("the answer is not a whole listing: {message}"),
-            )
-        };
-        let asked = workspace.to_owned();
-        let (returned, page) = client
-            .read("ListPools", response, move |body| {
-                let page = read_page(std::io::BufReader::new(body), &mut |item| {
-                    sink.pool(&asked, item)
-                });
-                (sink, page)
-            })
+        let mut answer = client.list_pools(&query).await?;
+        let mut page = PageReader::default();
+        answer
+            .read(|piece| page.feed(piece, |item| sink.pool(workspace, item)))
             .await?;
-        sink = returned;
-        let Page { next: token } = page.map_err(|error| match error {
-            PageError::Io(error) => incomplete(error.to_string()),
-            PageError::NoListing(message) | PageError::Item(message) => incomplete(message),
-        })?;
-        let Some(token) = token else { return Ok(sink) };
+        let Page { next: token } = page.end().map_err(|e| answer.incomplete(&e))?;
+        let Some(token) = token else { return Ok(()) };
         if !seen.insert(token.clone()) {
-            return Err(incomplete(format!(
+            return Err(answer.incomplete(&format!(
                 "it continues where it has been before ({token:?})"
             )));
         }
         if seen.len() > MAX_PAGES {
-            return Err(incomplete(format!("it has more than {MAX_PAGES} pages")));
+            return Err(answer.incomplete(&format!("it has more than {MAX_PAGES} pages")));
         }
         next = Some(token);
     }

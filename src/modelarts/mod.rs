@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows of Kubernetes. A listing leaves this module whole or not at all.
 
+mod answer;
 mod client;
 mod credentials;
 mod endpoint;
@@ -12,6 +13,8 @@ mod page;
 mod pool;
 pub mod redact;
 pub mod signature;
+mod tolerant;
+mod workspaces;
 
 pub use client::Client;
 pub use credentials::{Credentials, InvalidCredentials};

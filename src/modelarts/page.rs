@@ -1,11 +1,19 @@
-//! One answer of ListPools, read as a stream: the items go on one at a time, the body is not held.
+//! One answer of ListPools, taken apart as it comes in: each item goes on at once, so that neither
+//! the body nor its items are held.
+//!
+//! The items are cut out by counting brackets outside of strings. What is left of the body, with
+//! `{}` in the place of each item, is parsed at the end: it is JSON if and only if the whole body
+//! is, given that each item is.
 
 use std::fmt;
-use std::io::Read;
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::Value;
-use serde_json::value::RawValue;
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, Visitor};
+
+use super::error::json_problem;
+
+/// Stands in the envelope for an item that was cut out.
+const PLACEHOLDER: &[u8] = b"{}";
 
 /// What stands in an answer beside its items.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -14,86 +22,161 @@ pub(super) struct Page {
     pub(super) next: Option<String>,
 }
 
-/// Reads one answer; each item goes to `sink` as text.
-///
-/// # Errors
-/// Why it is no page of a complete listing: nothing that went to `sink` may then be used.
-pub(super) fn read_page<E: fmt::Display>(
-    body: impl Read,
-    sink: &mut dyn FnMut(&str) -> Result<(), E>,
-) -> Result<Page, PageError> {
-    let mut failure = None;
-    let mut envelope = Envelope::default();
-    let mut deserializer = serde_json::Deserializer::from_reader(body);
-    let seed = EnvelopeSeed {
-        envelope: &mut envelope,
-        sink,
-        failure: &mut failure,
-    };
-    let read = seed
-        .deserialize(&mut deserializer)
-        .and_then(|()| deserializer.end());
-    if let Some(failure) = failure {
-        return Err(PageError::Item(failure));
-    }
-    read.map_err(|e| {
-        if e.is_io() {
-            PageError::Io(e.into())
-        } else {
-            PageError::NoListing(format!("its body is not JSON to the end: {e}"))
+/// Reads one answer, piece by piece.
+#[derive(Debug, Default)]
+pub(super) struct PageReader {
+    envelope: Vec<u8>,
+    item: Vec<u8>,
+    items: usize,
+    /// Brackets that are open, those of an item included.
+    depth: usize,
+    in_item: bool,
+    in_items: bool,
+    in_string: bool,
+    escaped: bool,
+    /// Where the last string of the outermost object begins in the envelope.
+    string_start: usize,
+    /// Whether that string is the key `items`.
+    key_is_items: bool,
+}
+
+impl PageReader {
+    /// Takes the next bytes of the body; each item that ends in them goes to `sink` as text.
+    ///
+    /// # Errors
+    /// The sink's: nothing that went to it may then be used.
+    pub(super) fn feed<E: fmt::Display>(
+        &mut self,
+        bytes: &[u8],
+        mut sink: impl FnMut(&str) -> Result<(), E>,
+    ) -> Result<(), String> {
+        for &byte in bytes {
+            let begins_item = !self.in_string && self.in_items && self.depth == 2 && byte == b'{';
+            self.in_item |= begins_item;
+            if self.in_item {
+                self.item.push(byte);
+            } else {
+                self.envelope.push(byte);
+            }
+            self.step(byte);
+            if self.in_item && self.depth == 2 && !self.in_string {
+                self.in_item = false;
+                self.items += 1;
+                self.envelope.extend_from_slice(PLACEHOLDER);
+                sink(&String::from_utf8_lossy(&self.item)).map_err(|e| e.to_string())?;
+                self.item.clear();
+            }
         }
-    })?;
-    envelope.page().map_err(PageError::NoListing)
+        Ok(())
+    }
+
+    /// Follows strings and brackets.
+    fn step(&mut self, byte: u8) {
+        if self.in_string {
+            match byte {
+                _ if self.escaped => self.escaped = false,
+                b'\\' => self.escaped = true,
+                b'"' => self.in_string = false,
+                _ => {}
+            }
+            return;
+        }
+        match byte {
+            b'"' => {
+                self.in_string = true;
+                if self.depth == 1 {
+                    self.string_start = self.envelope.len().saturating_sub(1);
+                }
+            }
+            b':' if self.depth == 1 => {
+                let key = self.envelope.get(self.string_start..).unwrap_or_default();
+                let key = key.strip_suffix(b":").unwrap_or_default();
+                self.key_is_items = key.trim_ascii_end() == b"\"items\"";
+            }
+            b',' if self.depth == 1 => self.key_is_items = false,
+            b'{' | b'[' => {
+                self.depth += 1;
+                if self.depth == 2 {
+                    self.in_items = byte == b'[' && self.key_is_items;
+                }
+            }
+            b'}' | b']' => self.depth = self.depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+
+    /// What stood beside the items, once the whole body was taken.
+    ///
+    /// # Errors
+    /// Why it is no page of a complete listing: nothing that went to the sink may then be used.
+    pub(super) fn end(self) -> Result<Page, String> {
+        let Self {
+            envelope, items, ..
+        } = self;
+        // serde would take an array for an object of the same fields.
+        if !envelope.trim_ascii_start().starts_with(b"{") {
+            return Err("its body is no JSON object".to_owned());
+        }
+        serde_json::from_slice::<Envelope>(&envelope)
+            .map_err(|e| format!("its body is no list of pools: {}", json_problem(&e)))?
+            .page(items)
+    }
 }
 
-/// Why an answer is no page of a complete listing.
-#[derive(Debug)]
-pub(super) enum PageError {
-    /// It could not be read to its end.
-    Io(std::io::Error),
-    /// It says something else.
-    NoListing(String),
-    /// One of its items is no pool.
-    Item(String),
-}
-
-#[derive(Default)]
+/// A body without its items. A key that stands twice is an error: it can't be told which is meant.
+#[derive(Deserialize)]
 struct Envelope {
-    kind: Option<Value>,
-    metadata: Value,
-    has_items: bool,
-    error_code: Option<Value>,
+    #[serde(default, deserialize_with = "present")]
+    kind: Option<Scalar>,
+    #[serde(default)]
+    metadata: Option<Metadata>,
+    items: Vec<IgnoredAny>,
+    #[serde(default)]
+    error_code: Scalar,
+    #[serde(default, rename = "errorCode")]
+    error_code_of_others: Scalar,
+}
+
+#[derive(Default, Deserialize)]
+struct Metadata {
+    #[serde(default, rename = "continue")]
+    next: Scalar,
+    #[serde(default, rename = "remainingItemCount")]
+    remaining: Scalar,
 }
 
 impl Envelope {
-    fn page(self) -> Result<Page, String> {
-        let Self {
-            kind,
-            metadata,
-            has_items,
-            error_code,
-        } = self;
-        if let Some(code) = error_code.filter(|c| !c.is_null() && c != "") {
-            return Err(format!(
-                "it says error code {code} though its status is 200"
-            ));
+    /// `items`: how many were cut out.
+    fn page(self, items: usize) -> Result<Page, String> {
+        for code in [&self.error_code, &self.error_code_of_others] {
+            if !code.is_empty() {
+                return Err(format!(
+                    "it says error code {code} though its status is 200"
+                ));
+            }
         }
-        if let Some(kind) = kind.filter(|k| k != "PoolList") {
-            return Err(format!("it is a {kind}, not a PoolList"));
+        if let Some(kind) = self.kind.filter(|k| !k.is("PoolList")) {
+            return Err(format!("its kind is {kind}, not PoolList"));
         }
-        if !has_items {
-            return Err("it has no array of items".to_owned());
+        if self.items.len() != items {
+            return Err("one of its items is no object".to_owned());
         }
-        let next = match metadata.get("continue") {
-            None | Some(Value::Null) => None,
-            Some(Value::String(token)) => Some(token.clone()).filter(|t| !t.is_empty()),
-            Some(other) => return Err(format!("metadata.continue is no string: {other}")),
+        let Metadata { next, remaining } = self.metadata.unwrap_or_default();
+        let next = match next {
+            Scalar::Text(token) => Some(token).filter(|t| !t.is_empty()),
+            Scalar::Null => None,
+            other => return Err(format!("metadata.continue is no string: {other}")),
         };
-        let remaining = metadata.get("remainingItemCount").and_then(|r| match r {
-            Value::String(s) => s.parse().ok(),
-            other => other.as_f64(),
-        });
-        if next.is_none() && remaining.is_some_and(|r| r > 0.0) {
+        let remaining = match &remaining {
+            Scalar::Null => 0.0,
+            Scalar::Text(text) if text.is_empty() => 0.0,
+            Scalar::Text(text) => text.trim().parse().unwrap_or(f64::NAN),
+            Scalar::Number(number) => *number,
+            Scalar::Bool(_) => f64::NAN,
+        };
+        // Also where it is no number: it can't be told that nothing remains.
+        let nothing_remains = remaining <= 0.0;
+        if next.is_none() && !nothing_remains {
             return Err(
                 "it says that items remain (remainingItemCount) and not where (continue)"
                     .to_owned(),
@@ -103,181 +186,91 @@ impl Envelope {
     }
 }
 
-struct EnvelopeSeed<'a, E> {
-    envelope: &'a mut Envelope,
-    sink: &'a mut dyn FnMut(&str) -> Result<(), E>,
-    failure: &'a mut Option<String>,
+/// A value that is neither object nor array: what else stands there is refused before it can fill
+/// the memory.
+#[derive(Debug, Default)]
+enum Scalar {
+    #[default]
+    Null,
+    Bool(bool),
+    Number(f64),
+    Text(String),
 }
 
-impl<'de, E: fmt::Display> DeserializeSeed<'de> for EnvelopeSeed<'_, E> {
-    type Value = ();
+impl Scalar {
+    fn is_empty(&self) -> bool {
+        matches!(self, Self::Null) || self.is("")
+    }
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
+    fn is(&self, text: &str) -> bool {
+        matches!(self, Self::Text(t) if t == text)
     }
 }
 
-impl<'de, E: fmt::Display> Visitor<'de> for EnvelopeSeed<'_, E> {
-    type Value = ();
+impl fmt::Display for Scalar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("null"),
+            Self::Bool(b) => b.fmt(f),
+            Self::Number(n) => n.fmt(f),
+            Self::Text(text) => text.fmt(f),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Scalar {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ScalarVisitor)
+    }
+}
+
+struct ScalarVisitor;
+
+impl Visitor<'_> for ScalarVisitor {
+    type Value = Scalar;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object with an array of items")
+        f.write_str("a string, a number, true, false or null")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Self {
-            envelope,
-            sink,
-            failure,
-        } = self;
-        while let Some(key) = map.next_key::<String>()? {
-            match key.as_str() {
-                "kind" => envelope.kind = Some(map.next_value()?),
-                "metadata" => envelope.metadata = map.next_value()?,
-                "error_code" | "errorCode" => envelope.error_code = Some(map.next_value()?),
-                "items" => {
-                    envelope.has_items = map.next_value_seed(Items {
-                        sink: &mut *sink,
-                        failure: &mut *failure,
-                    })?;
-                }
-                _ => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
-        }
-        Ok(())
+    fn visit_unit<E>(self) -> Result<Scalar, E> {
+        Ok(Scalar::Null)
     }
-}
 
-struct Items<'a, E> {
-    sink: &'a mut dyn FnMut(&str) -> Result<(), E>,
-    failure: &'a mut Option<String>,
-}
+    fn visit_bool<E>(self, value: bool) -> Result<Scalar, E> {
+        Ok(Scalar::Bool(value))
+    }
 
-impl<'de, E: fmt::Display> DeserializeSeed<'de> for Items<'_, E> {
-    type Value = bool;
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "compared with 0 and shown, never counted with"
+    )]
+    fn visit_i64<E>(self, value: i64) -> Result<Scalar, E> {
+        Ok(Scalar::Number(value as f64))
+    }
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
-        deserializer.deserialize_any(self)
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "compared with 0 and shown, never counted with"
+    )]
+    fn visit_u64<E>(self, value: u64) -> Result<Scalar, E> {
+        Ok(Scalar::Number(value as f64))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Scalar, E> {
+        Ok(Scalar::Number(value))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Scalar, E> {
+        Ok(Scalar::Text(value.to_owned()))
     }
 }
 
-impl<'de, E: fmt::Display> Visitor<'de> for Items<'_, E> {
-    type Value = bool;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an array of pools")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<bool, A::Error> {
-        while let Some(item) = items.next_element::<Box<RawValue>>()? {
-            if let Err(error) = (self.sink)(item.get()) {
-                *self.failure = Some(error.to_string());
-                return Err(serde::de::Error::custom("an item is no pool"));
-            }
-        }
-        Ok(true)
-    }
-
-    fn visit_unit<X>(self) -> Result<bool, X> {
-        Ok(false)
-    }
+/// A null that stands there is not the same as nothing.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Scalar>, D::Error> {
+    Scalar::deserialize(deserializer).map(Some)
 }
 
 #[cfg(test)]
-mod tests {
-    use std::convert::Infallible;
-
-    use super::*;
-
-    fn read(body: &str) -> (Vec<String>, Result<Page, String>) {
-        let mut items = Vec::new();
-        let mut sink = |item: &str| {
-            items.push(item.to_owned());
-            Ok::<_, Infallible>(())
-        };
-        let page = read_page(body.as_bytes(), &mut sink).map_err(|e| format!("{e:?}"));
-        (items, page)
-    }
-
-    #[test]
-    fn whole_pages() {
-        for (body, items, next) in [
-            (
-                r#"{"kind":"PoolList","apiVersion":"v2","items":[{"a":1}, {"b":[2]}]}"#,
-                2,
-                None,
-            ),
-            (r#"{"items":[]}"#, 0, None),
-            (
-                r#" {"items":[],"metadata":{"continue":"","remainingItemCount":0},"x":{"y":[]}} "#,
-                0,
-                None,
-            ),
-            (
-                r#"{"items":[1],"metadata":{"continue":"t","remainingItemCount":5},"kind":"PoolList"}"#,
-                1,
-                Some("t"),
-            ),
-            (
-                r#"{"items":[],"metadata":null,"error_code":null,"errorCode":""}"#,
-                0,
-                None,
-            ),
-        ] {
-            let (seen, page) = read(body);
-            assert_eq!(
-                page,
-                Ok(Page {
-                    next: next.map(str::to_owned)
-                }),
-                "{body}"
-            );
-            assert_eq!(seen.len(), items, "{body}");
-        }
-    }
-
-    #[test]
-    fn an_item_goes_on_as_it_was_sent() {
-        let (items, _) = read(r#"{"items":[{"a" : 1.0,  "b":"\u8bad"}]}"#);
-        assert_eq!(items, [r#"{"a" : 1.0,  "b":"\u8bad"}"#]);
-    }
-
-    #[test]
-    fn answers_that_are_no_listing() {
-        for bad in [
-            "",
-            "{}",
-            "[]",
-            "null",
-            r#"{"items":null}"#,
-            r#"{"items":{}}"#,
-            r#"{"items":"x"}"#,
-            r#"{"items":[{"a":1}"#,
-            r#"{"items":[{"a":1}]"#,
-            r#"{"items":[]}x"#,
-            r#"{"items":[]}{"items":[]}"#,
-            r#"{"kind":"NodeList","items":[]}"#,
-            r#"{"kind":null,"items":[]}"#,
-            r#"{"error_code":"ModelArts.50005000","error_msg":"x"}"#,
-            r#"{"items":[],"error_code":"ModelArts.50005000"}"#,
-            r#"{"items":[],"errorCode":500}"#,
-            r#"{"items":[],"metadata":{"remainingItemCount":3}}"#,
-            r#"{"items":[],"metadata":{"remainingItemCount":"3"}}"#,
-            r#"{"items":[],"metadata":{"continue":5}}"#,
-            "<html>",
-        ] {
-            assert!(read(bad).1.is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_refused_item_ends_the_page() {
-        let mut sink = |item: &str| if item == "2" { Err("no pool") } else { Ok(()) };
-        match read_page(r#"{"items":[1,2,3]}"#.as_bytes(), &mut sink) {
-            Err(PageError::Item(message)) => assert_eq!(message, "no pool"),
-            other => panic!("{other:?}"),
-        }
-    }
-}
+#[path = "page_tests.rs"]
+mod tests;

@@ -1,0 +1,175 @@
+use std::convert::Infallible;
+
+use super::*;
+
+/// Reads `body` in pieces of `size` bytes.
+fn read_in(body: &[u8], size: usize) -> (Vec<String>, Result<Page, String>) {
+    let mut items = Vec::new();
+    let mut reader = PageReader::default();
+    for piece in body.chunks(size) {
+        let taken = reader.feed(piece, |item: &str| {
+            items.push(item.to_owned());
+            Ok::<_, Infallible>(())
+        });
+        assert_eq!(taken, Ok(()));
+    }
+    (items, reader.end())
+}
+
+fn read(body: &str) -> (Vec<String>, Result<Page, String>) {
+    read_in(body.as_bytes(), usize::MAX)
+}
+
+#[test]
+fn whole_pages() {
+    for (body, items, next) in [
+        (
+            r#"{"kind":"PoolList","apiVersion":"v2","items":[{"a":1}, {"b":[2]}]}"#,
+            2,
+            None,
+        ),
+        (r#"{"items":[]}"#, 0, None),
+        (
+            r#" {"items" : [ ] ,"metadata":{"continue":"","remainingItemCount":0},"x":{"y":[]}} "#,
+            0,
+            None,
+        ),
+        (
+            r#"{"items":[{}],"metadata":{"continue":"t","remainingItemCount":5},"kind":"PoolList"}"#,
+            1,
+            Some("t"),
+        ),
+        (
+            r#"{"items":[],"metadata":null,"error_code":null,"errorCode":""}"#,
+            0,
+            None,
+        ),
+        (
+            r#"{"metadata":{"remainingItemCount":"0","continue":null},"items":[]}"#,
+            0,
+            None,
+        ),
+        // Items of something else are none of ours.
+        (
+            r#"{"x":{"items":[{"a":1}]},"others":[{"b":1}],"items":[{"c":1}],"y":"items"}"#,
+            1,
+            None,
+        ),
+    ] {
+        let (seen, page) = read(body);
+        let next = next.map(str::to_owned);
+        assert_eq!(page, Ok(Page { next }), "{body}");
+        assert_eq!(seen.len(), items, "{body}");
+    }
+}
+
+#[test]
+fn an_item_goes_on_as_it_was_sent() {
+    let item = r#"{"a" : 1.0,  "b":"\u8bad 训练 }]\"{[", "c":[{"items":[{}]}]}"#;
+    let (items, page) = read(&format!(r#"{{"items":[ {item} ,{item}]}}"#));
+    assert_eq!((items, page.is_ok()), (vec![item.to_owned(); 2], true));
+}
+
+#[test]
+fn how_the_body_is_cut_into_pieces_means_nothing() {
+    let body = r#"{"kind":"PoolList","items":[{"n":"训\\\"练"},{"m":[[],{}]}],"metadata":{"continue":"池"}}"#;
+    let whole = read(body);
+    assert_eq!((whole.0.len(), whole.1.is_ok()), (2, true));
+    for size in 1..body.len() {
+        assert_eq!(read_in(body.as_bytes(), size), whole, "pieces of {size}");
+    }
+}
+
+#[test]
+fn every_beginning_of_a_listing_is_no_listing() {
+    let body = r#"{"kind":"PoolList","items":[{"a":"x"},{"b":[1]}],"metadata":{"continue":"t"}}"#;
+    for end in 0..body.len() {
+        assert!(read(&body[..end]).1.is_err(), "{}", &body[..end]);
+    }
+    assert!(read(body).1.is_ok());
+}
+
+#[test]
+fn answers_that_are_no_listing() {
+    for bad in [
+        "",
+        "{}",
+        "[]",
+        "null",
+        // What serde would take for the fields in their order.
+        r#"["PoolList",null,[],null,null]"#,
+        r#"{"items":null}"#,
+        r#"{"items":{}}"#,
+        r#"{"items":"x"}"#,
+        r#"{"items":[{"a":1}"#,
+        r#"{"items":[{"a":1}]"#,
+        r#"{"items":[{"a":1} {"b":1}]}"#,
+        r#"{"items":[{"a":1},]}"#,
+        r#"{"items":[{"a":1}}"#,
+        r#"{"items":[]}x"#,
+        r#"{"items":[]}{"items":[]}"#,
+        // Items that are no objects.
+        r#"{"items":[null]}"#,
+        r#"{"items":[{},1]}"#,
+        r#"{"items":[[{}]]}"#,
+        r#"{"items":["x",{}]}"#,
+        // Which of two is meant?
+        r#"{"items":[{"a":1}],"items":[]}"#,
+        r#"{"items":[],"items":null}"#,
+        r#"{"items":[],"error_code":"X","error_code":null}"#,
+        r#"{"items":[],"metadata":{"continue":"t"},"metadata":{}}"#,
+        // The key in other words: its items were not seen.
+        r#"{"\u0069tems":[{"a":1}]}"#,
+        r#"{"kind":"NodeList","items":[]}"#,
+        r#"{"kind":null,"items":[]}"#,
+        r#"{"kind":["PoolList"],"items":[]}"#,
+        r#"{"error_code":"ModelArts.50005000","error_msg":"x"}"#,
+        r#"{"items":[],"error_code":"ModelArts.50005000"}"#,
+        r#"{"items":[],"errorCode":500}"#,
+        r#"{"items":[],"error_code":{"a":1}}"#,
+        r#"{"items":[],"metadata":{"remainingItemCount":3}}"#,
+        r#"{"items":[],"metadata":{"remainingItemCount":"3"}}"#,
+        r#"{"items":[],"metadata":{"remainingItemCount":"many"}}"#,
+        r#"{"items":[],"metadata":{"remainingItemCount":18446744073709551615}}"#,
+        r#"{"items":[],"metadata":{"continue":5}}"#,
+        r#"{"items":[],"metadata":{"continue":["t"]}}"#,
+        r#"{"items":[],"metadata":"x"}"#,
+        "<html>",
+        "\u{feff}{\"items\":[]}",
+    ] {
+        assert!(read(bad).1.is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn brackets_without_end_overflow_nothing() {
+    for body in ["[".repeat(100_000), "{".repeat(100_000), "]".repeat(10)] {
+        assert!(read(&body).1.is_err());
+        assert!(read(&format!(r#"{{"items":[],"x":{body}"#)).1.is_err());
+    }
+}
+
+#[test]
+fn a_refused_item_ends_the_page() {
+    let mut seen = 0;
+    let fed =
+        PageReader::default().feed(br#"{"items":[{"a":1},{"b":2},{"c":3}]}"#, |item: &str| {
+            seen += 1;
+            if item == r#"{"b":2}"# {
+                Err("no pool")
+            } else {
+                Ok(())
+            }
+        });
+    assert_eq!((fed, seen), (Err("no pool".to_owned()), 2));
+}
+
+#[test]
+fn bytes_that_are_no_text_stay_with_their_item() {
+    let mut body = br#"{"items":[{"a":""#.to_vec();
+    body.extend([0xff, 0xfe]);
+    body.extend(br#""},{"b":1}]}"#);
+    let (items, page) = read_in(&body, 3);
+    assert_eq!(page, Ok(Page::default()));
+    assert_eq!(items, ["{\"a\":\"\u{fffd}\u{fffd}\"}", r#"{"b":1}"#]);
+}
