@@ -55,7 +55,7 @@ pub fn plan(
     let Some(observed) = observed else {
         return Step::Create;
     };
-    let owned = match &observed.controller {
+    let is_owned = match &observed.controller {
         Some(controller) if controller.uid == owner.uid => true,
         Some(controller)
             if !(observed.managed_by_us && controller.is_source)
@@ -70,7 +70,7 @@ pub fn plan(
         None => return Step::Conflict,
     };
     let same_object = converged.object
-        || owned
+        || is_owned
             && observed.metadata_fingerprint == desired.metadata_fingerprint
             && observed.spec_fingerprint == desired.spec_fingerprint;
     let same_status = converged.status

@@ -260,3 +260,7 @@ async fn beginning(mut response: Response) -> Vec<u8> {
     }
     body
 }
+
+#[cfg(test)]
+#[path = "client_tests/mod.rs"]
+mod tests;

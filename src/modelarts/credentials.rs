@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::{ExposeSecret, SecretString};
 
 /// Stands for what is left out of a text.
 const LEFT_OUT: &str = "[left out]";
@@ -101,7 +101,7 @@ impl Credentials {
                 secret_key,
                 security_token,
             } => {
-                let token = security_token.as_ref().map(|t| t.expose_secret());
+                let token = security_token.as_ref().map(ExposeSecret::expose_secret);
                 (0, access_key, secret_key.expose_secret(), token).hash(&mut hasher);
             }
             Self::Token(token) => (1, token.expose_secret()).hash(&mut hasher),

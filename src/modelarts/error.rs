@@ -16,7 +16,7 @@ const MAX_WORD: usize = 100;
 /// Header of an answer: the cloud's name of the request.
 pub(super) const REQUEST_ID: &str = "x-request-id";
 /// The longest wait that is obeyed: the longest interval of a source.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+const MAX_RETRY_AFTER: Duration = Duration::from_hours(24);
 
 /// A request to the cloud that brought no usable answer.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -143,7 +143,7 @@ fn retry_after_in_seconds_and_as_a_date() {
     assert_eq!(retry_after("7", now), Some(Duration::from_secs(7)));
     assert_eq!(
         retry_after("Sat, 01 Nov 2025 03:50:41 GMT", now),
-        Some(Duration::from_secs(60))
+        Some(Duration::from_mins(1))
     );
     assert_eq!(
         retry_after("Sat, 01 Nov 2025 03:40:41 GMT", now),

@@ -1,12 +1,15 @@
 //! HTTP that can only GET.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use reqwest::header::HeaderMap;
 use reqwest::{Certificate, Response, redirect};
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 
 use super::endpoint::{AllowedEndpoints, Endpoint};
 use super::error::{CloudError, Reason};
@@ -14,7 +17,7 @@ use super::error::{CloudError, Reason};
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an answer may be silent.
-const READ_TIMEOUT: Duration = Duration::from_secs(60);
+const READ_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// A request that has ended, for metrics.
 #[derive(Clone, Debug)]
@@ -75,7 +78,7 @@ impl fmt::Debug for HttpClient {
 }
 
 impl HttpClient {
-    /// Sets up connections. HTTPS_PROXY and NO_PROXY hold.
+    /// Sets up connections. `HTTPS_PROXY` and `NO_PROXY` hold.
     ///
     /// # Errors
     /// A file of certificates that can't be read, or none in it.
@@ -91,21 +94,9 @@ impl HttpClient {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut certificates = Vec::new();
         for path in ca_files {
-            let pem = std::fs::read(&path)
-                .map_err(|e| format!("failed to read --ca-file {}: {e}", path.display()))?;
-            let parsed = Certificate::from_pem_bundle(&pem).map_err(|e| {
-                format!(
-                    "failed to parse --ca-file {}: {e}; it must be PEM",
-                    path.display()
-                )
-            })?;
-            if parsed.is_empty() {
-                return Err(format!(
-                    "--ca-file {} has no certificate; it must be PEM",
-                    path.display()
-                ));
-            }
-            certificates.extend(parsed);
+            let read = certificates_of(&path)
+                .map_err(|problem| format!("--ca-file {}: {problem}", path.display()))?;
+            certificates.extend(read);
         }
         let client = reqwest::Client::builder()
             .tls_certs_merge(certificates)
@@ -165,6 +156,23 @@ impl HttpClient {
         });
         answer.map_err(|error| unavailable(operation, &error))
     }
+}
+
+/// The certificates in a PEM file. Each is checked here, where the file's name is known.
+fn certificates_of(path: &Path) -> Result<Vec<Certificate>, String> {
+    let pem = std::fs::read(path).map_err(|e| format!("failed to read it: {e}"))?;
+    let mut certificates = Vec::new();
+    for der in CertificateDer::pem_slice_iter(&pem) {
+        let der = der.map_err(|e| format!("it is no PEM: {e}"))?;
+        RootCertStore::empty()
+            .add(der.clone())
+            .map_err(|e| format!("one of its certificates can't be trusted: {e}"))?;
+        certificates.push(Certificate::from_der(&der).map_err(|e| chain(&e))?);
+    }
+    if certificates.is_empty() {
+        return Err("it has no certificate; it must be PEM".to_owned());
+    }
+    Ok(certificates)
 }
 
 /// The cloud can't be reached, or stopped answering.

@@ -32,12 +32,21 @@ pub(super) struct PageReader {
     depth: usize,
     in_item: bool,
     in_items: bool,
-    in_string: bool,
-    escaped: bool,
+    string: InString,
     /// Where the last string of the outermost object begins in the envelope.
     string_start: usize,
     /// Whether that string is the key `items`.
     key_is_items: bool,
+}
+
+/// Where in a string the reader is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum InString {
+    #[default]
+    No,
+    Yes,
+    /// Behind a backslash.
+    Escaped,
 }
 
 impl PageReader {
@@ -51,7 +60,8 @@ impl PageReader {
         mut sink: impl FnMut(&str) -> Result<(), E>,
     ) -> Result<(), String> {
         for &byte in bytes {
-            let begins_item = !self.in_string && self.in_items && self.depth == 2 && byte == b'{';
+            let begins_item =
+                self.string == InString::No && self.in_items && self.depth == 2 && byte == b'{';
             self.in_item |= begins_item;
             if self.in_item {
                 self.item.push(byte);
@@ -59,7 +69,7 @@ impl PageReader {
                 self.envelope.push(byte);
             }
             self.step(byte);
-            if self.in_item && self.depth == 2 && !self.in_string {
+            if self.in_item && self.depth == 2 && self.string == InString::No {
                 self.in_item = false;
                 self.items += 1;
                 self.envelope.extend_from_slice(PLACEHOLDER);
@@ -72,18 +82,17 @@ impl PageReader {
 
     /// Follows strings and brackets.
     fn step(&mut self, byte: u8) {
-        if self.in_string {
-            match byte {
-                _ if self.escaped => self.escaped = false,
-                b'\\' => self.escaped = true,
-                b'"' => self.in_string = false,
-                _ => {}
-            }
+        if self.string != InString::No {
+            self.string = match (self.string, byte) {
+                (InString::Yes, b'\\') => InString::Escaped,
+                (InString::Yes, b'"') => InString::No,
+                _ => InString::Yes,
+            };
             return;
         }
         match byte {
             b'"' => {
-                self.in_string = true;
+                self.string = InString::Yes;
                 if self.depth == 1 {
                     self.string_start = self.envelope.len().saturating_sub(1);
                 }

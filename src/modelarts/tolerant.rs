@@ -115,7 +115,7 @@ impl<'de> Visitor<'de> for Bounded {
     }
 }
 
-/// `text` with what serde_json refuses and others write.
+/// `text` with what strict parsers refuse and others write.
 fn mended(text: &str) -> String {
     let mut mended = String::with_capacity(text.len());
     let mut rest = text;
