@@ -168,14 +168,16 @@ pub fn desired(
                 .to_owned(),
         );
     }
-    let bytes = text.len();
-    if bytes > MAX_POOL_BYTES {
-        return skip(
+    let too_large = |bytes| {
+        skip(
             SkipReason::TooLarge,
             format!(
                 "the pool's JSON has {bytes} bytes, a mirror holds at most {MAX_POOL_BYTES}; look for what is so large in its labels, annotations and spec"
             ),
-        );
+        )
+    };
+    if text.len() > MAX_POOL_BYTES {
+        return too_large(text.len());
     }
     let metadata = metadata(&pool, source, workspace);
     let created = created(&pool);
@@ -207,15 +209,27 @@ pub fn desired(
     let (mut spec, mut status) = (Value::Object(spec), Value::Object(status));
     drop_long_keys(&mut spec);
     drop_long_keys(&mut status);
+    let written = [&labels, &annotations, &spec, &status].map(raw);
+    // Numbers can take more room than they were sent in: 1e15 becomes 1000000000000000.0.
+    let bytes = written.iter().map(|part| part.get().len()).sum();
+    if bytes > MAX_POOL_BYTES {
+        return too_large(bytes);
+    }
+    let fingerprints = (
+        metadata_fingerprint(&labels, &annotations),
+        fingerprint(&spec),
+        fingerprint(&status),
+    );
+    let [labels, annotations, spec, status] = written;
     Ok(Desired {
         text_fingerprint: text_fingerprint(text, workspace),
-        metadata_fingerprint: metadata_fingerprint(&labels, &annotations),
-        spec_fingerprint: fingerprint(&spec),
-        status_fingerprint: fingerprint(&status),
-        labels: raw(&labels),
-        annotations: raw(&annotations),
-        spec: raw(&spec),
-        status: raw(&status),
+        metadata_fingerprint: fingerprints.0,
+        spec_fingerprint: fingerprints.1,
+        status_fingerprint: fingerprints.2,
+        labels,
+        annotations,
+        spec,
+        status,
         readiness,
         phase,
         counts,
@@ -308,3 +322,7 @@ fn raw(value: &Value) -> Box<RawValue> {
 #[cfg(test)]
 #[path = "desired_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "trap_tests.rs"]
+mod trap_tests;
