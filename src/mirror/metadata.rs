@@ -16,6 +16,9 @@ use crate::api::{
 /// KiB of annotations; the rest is left to other people.
 const MAX_METADATA: usize = 200 * 1024;
 
+/// Bytes of the name of an API version.
+const MAX_VERSION: usize = 63;
+
 /// The metadata of a mirror, and what could not go there.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Metadata {
@@ -66,7 +69,9 @@ pub(super) fn metadata(pool: &Map<String, Value>, source: &str, workspace: &str)
     result
         .labels
         .insert(MANAGED_BY_LABEL.to_owned(), CONTROLLER_NAME.to_owned());
-    if let Some(version) = pool.get("apiVersion").and_then(Value::as_str) {
+    // The cloud's is `v2`; what is longer than any version's name would take others' room.
+    let version = pool.get("apiVersion").and_then(Value::as_str);
+    if let Some(version) = version.filter(|v| v.len() <= MAX_VERSION) {
         result
             .annotations
             .insert(CLOUD_API_VERSION_ANNOTATION.to_owned(), version.to_owned());
@@ -254,6 +259,22 @@ mod tests {
         let result = metadata(&pool, "s", &"w".repeat(64));
         assert!(!result.labels.contains_key(WORKSPACE_LABEL));
         assert_eq!(result.annotations[WORKSPACE_LABEL].len(), 64);
+    }
+
+    #[test]
+    fn a_version_that_is_none_takes_no_room() {
+        for (version, kept) in [
+            (json!("v2"), Some("v2")),
+            (json!(""), Some("")),
+            (json!("v".repeat(300_000)), None),
+            (json!(2), None),
+            (json!(null), None),
+        ] {
+            let pool = json!({"apiVersion": version});
+            let result = metadata(pool.as_object().expect("an object"), "s", "0");
+            let annotation = result.annotations.get(CLOUD_API_VERSION_ANNOTATION);
+            assert_eq!(annotation.map(String::as_str), kept);
+        }
     }
 
     #[test]

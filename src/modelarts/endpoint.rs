@@ -136,6 +136,16 @@ impl FromStr for EndpointPattern {
                 problem,
             },
         )?;
+        let labels = endpoint.host.split('.');
+        if labels
+            .into_iter()
+            .any(|l| l.contains(stand_in) && l != stand_in)
+        {
+            return Err(InvalidEndpoint {
+                text: without_user_info(text),
+                problem: "has * as a part of a label; it stands for a whole one",
+            });
+        }
         let port = match endpoint.port {
             _ if any_port => PortPattern::Any,
             Some(port) => PortPattern::One(port),
@@ -282,6 +292,16 @@ mod tests {
                 "{pattern:?} {text}"
             );
         }
-        assert!("https://*/x".parse::<EndpointPattern>().is_err());
+        for bad in [
+            "https://*/x",
+            // It would match nothing, or more than it seems to.
+            "https://model*.example",
+            "https://**.example",
+            "*",
+            "https://u:hunter2@*.example",
+        ] {
+            let error = bad.parse::<EndpointPattern>().expect_err(bad).to_string();
+            assert!(!error.contains("hunter2"), "{error}");
+        }
     }
 }

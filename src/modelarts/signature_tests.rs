@@ -23,6 +23,7 @@ struct Vector {
     path: String,
     query: Vec<(String, String)>,
     body: Option<String>,
+    headers: BTreeMap<String, String>,
     expect: Expected,
 }
 
@@ -56,7 +57,10 @@ fn every_vector_of_the_official_signer() {
             expect.request_uri,
             "{name}"
         );
-        let headers: Vec<_> = expect.headers_sent.clone().into_iter().collect();
+        // What the signer was given, with what it added.
+        let mut headers = expect.headers_sent.clone();
+        headers.extend(vector.headers.clone());
+        let headers: Vec<_> = headers.into_iter().collect();
         // The SDK's own words for a body that it does not read; no request of ours has one.
         let unsigned = expect.headers_sent.get("X-Sdk-Content-Sha256").cloned();
         let body = vector.body.as_deref().unwrap_or_default();

@@ -1,7 +1,6 @@
 //! What bounds a request: time, size, and the patience of the one who asked.
 
 use std::io::Write as _;
-use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;

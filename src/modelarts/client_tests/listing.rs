@@ -1,7 +1,6 @@
 //! Law 1: a listing is complete, or it is an error.
 
 use std::num::NonZeroUsize;
-use std::time::Duration;
 
 use super::*;
 use crate::simulator::{Fault, Match, Operation, Preset};

@@ -107,14 +107,15 @@ impl Loopback {
     /// Waits until some connection was made and all are closed.
     pub(super) async fn closed(&self) {
         let mut counts = self.counts.subscribe();
-        let closed = counts.wait_for(|c| c.connections > 0 && c.open == 0).await;
+        let closed = counts.wait_for(|c| c.connections > 0 && c.open == 0);
+        let closed = super::ends(closed).await;
         closed.expect("self holds the sender");
     }
 
     /// Waits until a connection is open.
     pub(super) async fn opened(&self) {
         let mut counts = self.counts.subscribe();
-        let opened = counts.wait_for(|c| c.open > 0).await;
+        let opened = super::ends(counts.wait_for(|c| c.open > 0)).await;
         opened.expect("self holds the sender");
     }
 }

@@ -12,6 +12,7 @@ mod tls;
 mod wire;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::super::{
     AllowedEndpoints, CloudError, HttpClient, HttpOptions, InvalidItem, Pool, PoolSink, Reason,
@@ -104,9 +105,15 @@ fn all() -> Selection {
 }
 
 async fn listed(client: &Client, selection: &Selection) -> Result<Vec<String>, CloudError> {
-    list(client, selection, Seen::default())
+    let listing = ends(list(client, selection, Seen::default())).await;
+    listing.map(|seen| seen.words())
+}
+
+/// A test that waits for what never comes must fail, not hang.
+async fn ends<T>(work: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(60), work)
         .await
-        .map(|seen| seen.words())
+        .expect("it ends")
 }
 
 /// A simulated cloud with these pools, by `workspace/id`; an id that begins with `failed` has the
