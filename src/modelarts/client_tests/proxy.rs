@@ -63,15 +63,15 @@ async fn https_goes_through_the_proxy_unless_excepted() {
     assert!(printed.contains("CloudUnavailable"), "{printed}");
     assert!(!printed.contains("hunter2"), "{printed}");
 
-    // Excepted: the proxy is not asked. The endpoint closes what is no TLS.
-    let plain = Loopback::start(Script::ok("")).await;
+    // Excepted: the proxy is not asked. The child does not trust the endpoint, but it has been there.
+    let direct = tls::Server::start().await;
     let asked = proxy.connections();
-    let url = format!("https://{}", plain.address);
+    let url = format!("https://{}", direct.loopback.address);
     let environment = vec![
         ("HTTPS_PROXY", with_password),
         ("NO_PROXY", "example.com,127.0.0.1".to_owned()),
     ];
     listing_in_child(url, environment).await;
     assert_eq!(proxy.connections(), asked);
-    assert_eq!(plain.connections(), 1);
+    assert_eq!(direct.loopback.connections(), 1);
 }

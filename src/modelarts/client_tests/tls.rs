@@ -13,14 +13,14 @@ use super::*;
 
 /// A server whose certificate is from an authority that nobody knows, and the authority's
 /// certificate in a file.
-struct Server {
-    loopback: Loopback,
+pub(super) struct Server {
+    pub(super) loopback: Loopback,
     directory: tempfile::TempDir,
     ca_file: PathBuf,
 }
 
 impl Server {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let mut authority = CertificateParams::default();
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let authority =
