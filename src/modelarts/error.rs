@@ -219,11 +219,11 @@ impl fmt::Display for CloudError {
 impl std::error::Error for CloudError {}
 
 /// What the body of an error says, in any of the shapes that gateway, ModelArts and IAM use.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Said {
-    pub(super) code: String,
-    pub(super) message: String,
-    pub(super) request_id: String,
+#[derive(Default, PartialEq, Eq)]
+struct Said {
+    code: String,
+    message: String,
+    request_id: String,
 }
 
 impl Said {

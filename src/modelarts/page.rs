@@ -22,8 +22,8 @@ pub(super) struct Page {
     pub(super) next: Option<String>,
 }
 
-/// Reads one answer, piece by piece.
-#[derive(Debug, Default)]
+/// Reads one answer, piece by piece. It has no Debug output: what it holds is not cleaned yet.
+#[derive(Default)]
 pub(super) struct PageReader {
     envelope: Vec<u8>,
     item: Vec<u8>,

@@ -81,6 +81,28 @@ fn how_the_body_is_cut_into_pieces_means_nothing() {
 }
 
 #[test]
+fn of_a_long_listing_no_more_than_one_item_is_held() {
+    let item = format!(r#"{{"x":"{}"}}"#, "x".repeat(10_000));
+    let mut reader = PageReader::default();
+    let mut seen = 0;
+    let mut feed = |reader: &mut PageReader, bytes: &[u8]| {
+        let taken = reader.feed(bytes, |_: &str| {
+            seen += 1;
+            Ok::<_, Infallible>(())
+        });
+        assert_eq!(taken, Ok(()));
+        (reader.item.capacity(), reader.envelope.len())
+    };
+    feed(&mut reader, br#"{"items":["#);
+    for n in 0..1000 {
+        let (held, rest) = feed(&mut reader, item.as_bytes());
+        assert!(held < 2 * item.len() && rest < 20 + 3 * n, "{held} {rest}");
+        feed(&mut reader, b",");
+    }
+    assert_eq!(seen, 1000);
+}
+
+#[test]
 fn every_beginning_of_a_listing_is_no_listing() {
     let body = r#"{"kind":"PoolList","items":[{"a":"x"},{"b":[1]}],"metadata":{"continue":"t"}}"#;
     for end in 0..body.len() {
