@@ -17,6 +17,9 @@ use crate::api::conditions::{
 
 /// Bytes of the JSON of a pool that is mirrored at most: etcd takes 1.5 MiB for an object.
 const MAX_POOL_BYTES: usize = 1024 * 1024;
+/// Bytes of a mirror as it is stored, without conditions and managedFields: they need the rest of
+/// what etcd takes.
+const MAX_MIRROR_BYTES: usize = 1280 * 1024;
 
 /// Fields of a mirror's status that are the controller's; the cloud's of the same names go to
 /// `status.cloud`.
@@ -168,16 +171,16 @@ pub fn desired(
                 .to_owned(),
         );
     }
-    let too_large = |bytes| {
+    let too_large = |what, bytes, max| {
         skip(
             SkipReason::TooLarge,
             format!(
-                "the pool's JSON has {bytes} bytes, a mirror holds at most {MAX_POOL_BYTES}; look for what is so large in its labels, annotations and spec"
+                "{what} has {bytes} bytes, at most {max} are mirrored; look for what is so large in its labels, annotations and spec"
             ),
         )
     };
     if text.len() > MAX_POOL_BYTES {
-        return too_large(text.len());
+        return too_large("the pool's JSON", text.len(), MAX_POOL_BYTES);
     }
     let metadata = metadata(&pool, source, workspace);
     let created = created(&pool);
@@ -210,10 +213,9 @@ pub fn desired(
     drop_long_keys(&mut spec);
     drop_long_keys(&mut status);
     let written = [&labels, &annotations, &spec, &status].map(raw);
-    // Numbers can take more room than they were sent in: 1e15 becomes 1000000000000000.0.
-    let bytes = written.iter().map(|part| part.get().len()).sum();
-    if bytes > MAX_POOL_BYTES {
-        return too_large(bytes);
+    let bytes = written.iter().map(|part| stored_bytes(part.get())).sum();
+    if bytes > MAX_MIRROR_BYTES {
+        return too_large("the mirror's JSON", bytes, MAX_MIRROR_BYTES);
     }
     let fingerprints = (
         metadata_fingerprint(&labels, &annotations),
@@ -235,6 +237,16 @@ pub fn desired(
         counts,
         dedicate,
     })
+}
+
+/// Bytes of `json` in etcd. What is written can be longer than what was sent (`1e15` becomes
+/// 1000000000000000.0), and the API server stores `<`, `>` and `&` as six characters each.
+fn stored_bytes(json: &str) -> usize {
+    json.len()
+        + 5 * json
+            .bytes()
+            .filter(|b| matches!(b, b'<' | b'>' | b'&'))
+            .count()
 }
 
 /// Fingerprint of one item of a listing of `workspace`.

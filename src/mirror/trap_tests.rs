@@ -413,14 +413,24 @@ fn trap_7_words_that_no_document_has() {
 
 #[test]
 fn what_grows_when_it_is_written_is_too_large_for_a_mirror() {
-    // Less than 1 MiB as it is sent; a mirror holds `1000000000000000.0`.
-    let numbers = format!("[{}1e15]", "1e15,".repeat(150_000));
-    let text = format!(r#"{{"metadata":{{"name":"p"}},"spec":{{"x":{numbers}}}}}"#);
-    assert!(text.len() < MAX_POOL_BYTES);
-    let map = serde_json::from_str(&text).expect("JSON");
-    let skip = desired("p", map, &text, "src", "0", &SHAPE);
-    assert_eq!(
-        skip.map(drop).map_err(|s| s.reason),
-        Err(SkipReason::TooLarge)
-    );
+    let outcome = |value: &str| {
+        let text = format!(r#"{{"metadata":{{"name":"p"}},"spec":{{"x":{value}}}}}"#);
+        assert!(text.len() <= MAX_POOL_BYTES, "{}", text.len());
+        let map = serde_json::from_str(&text).expect("JSON");
+        desired("p", map, &text, "src", "0", &SHAPE).map_err(|s| s.reason)
+    };
+    let quoted = |character: &str, count: usize| format!("\"{}\"", character.repeat(count));
+    // As much as a pool may have, and our own part beside it.
+    assert!(outcome(&quoted("x", MAX_POOL_BYTES - 100)).is_ok());
+    for large in [
+        format!("[{}1]", "1e15,".repeat(150_000)),
+        quoted("&", 500_000),
+        quoted("\u{2028}", 300_000),
+    ] {
+        assert_eq!(
+            outcome(&large).err(),
+            Some(SkipReason::TooLarge),
+            "{large:.20}"
+        );
+    }
 }
