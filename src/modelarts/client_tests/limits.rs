@@ -9,6 +9,7 @@ use super::loopback::{Loopback, Script, head};
 use super::*;
 
 const SHORT: Duration = Duration::from_millis(100);
+const LONG: Duration = Duration::from_mins(1);
 const LIMIT: u64 = 64 * 1024;
 
 fn limited(url: &str) -> Client {
@@ -221,4 +222,42 @@ async fn a_large_listing_lets_others_have_their_turn() {
     assert_eq!(found.len(), 2000);
     // At least one for each piece of 16 KiB.
     assert!(turns >= body.len() / (16 * 1024), "{turns} turns");
+}
+
+#[tokio::test]
+async fn every_request_is_observed_with_its_outcome() {
+    let gone = Loopback::start(Script::ok("")).await.url();
+    let mut servers = Vec::new();
+    for (script, expected) in [
+        (Some(Script::ok(r#"{"items":[]}"#)), "200"),
+        (
+            Some(Script::answer("503 Service Unavailable", "", b"")),
+            "503",
+        ),
+        (Some(Script::Bytes(Vec::new())), "error"),
+        (Some(Script::Silence(Vec::new())), "timeout"),
+        (None, "connect"),
+    ] {
+        let url = match script {
+            Some(script) => {
+                servers.push(Loopback::start(script).await);
+                servers.last().map_or_else(String::new, Loopback::url)
+            }
+            None => gone.clone(),
+        };
+        let observed = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let told = observed.clone();
+        let options = HttpOptions {
+            read_timeout: if expected == "timeout" { SHORT } else { LONG },
+            observer: Arc::new(move |o| {
+                let mut seen = told.lock().expect("no panic");
+                seen.push((o.operation, o.code.clone()));
+            }),
+            ..options()
+        };
+        let client = client(&url, key("AK", "SK", None), options);
+        let _ = outcome(&client).await;
+        let seen = observed.lock().expect("no panic").clone();
+        assert_eq!(seen, [("ListPools", expected.to_owned())]);
+    }
 }
