@@ -86,7 +86,8 @@ pub struct RunArgs {
         value_delimiter = ',',
         env = "MODELARTS_POOL_CONTROLLER_ALLOWED_ENDPOINTS"
     )]
-    allowed_endpoints: Vec<EndpointPattern>,
+    // Parsed later: clap would show a refused one with the password that someone wrote into it.
+    allowed_endpoints: Vec<String>,
 
     /// Namespaces whose sources may use the controller's own identity (credentials of type Agency and
     /// PodIdentity), each for all projects or one; none by default. Not in force yet.
@@ -120,11 +121,7 @@ impl RunArgs {
         logs::start(log_format, &log_level)
             .map_err(|e| format!("--log-level {log_level:?} is no filter: {e}"))?;
         let metrics = Arc::new(Metrics::default());
-        let allowed = if allowed_endpoints.is_empty() {
-            AllowedEndpoints::default()
-        } else {
-            AllowedEndpoints(allowed_endpoints)
-        };
+        let allowed = allowed(&allowed_endpoints)?;
         let http = HttpClient::new(HttpOptions {
             ca_files: ca_file,
             allowed,
@@ -159,4 +156,15 @@ impl RunArgs {
         tracing::info!("stopped");
         Ok(())
     }
+}
+
+/// The patterns in force: those given, else the default.
+fn allowed(patterns: &[String]) -> Result<AllowedEndpoints, String> {
+    if patterns.is_empty() {
+        return Ok(AllowedEndpoints::default());
+    }
+    let parsed: Result<Vec<EndpointPattern>, _> = patterns.iter().map(|p| p.parse()).collect();
+    parsed
+        .map(AllowedEndpoints)
+        .map_err(|e| format!("--allowed-endpoints: {e}"))
 }
