@@ -11,6 +11,7 @@ mod odd_pools_are_mirrored;
 mod one_pool_spoils_nothing;
 mod others_are_left_alone;
 mod pools_are_mirrored;
+mod process_flags;
 mod quiet_passes_write_nothing;
 mod sources_are_checked;
 mod sources_are_followed;

@@ -9,3 +9,5 @@ pub mod audit;
 pub mod cluster;
 pub mod controller;
 pub mod env;
+pub mod metrics;
+pub mod process;
