@@ -3,6 +3,9 @@
 mod support;
 
 mod api_server_outages;
+mod chart_grants_what_is_needed;
+mod chart_is_installed;
+mod chart_is_sound;
 mod cluster_processes;
 mod crds_are_generated;
 mod edits_are_undone;

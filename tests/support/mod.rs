@@ -6,6 +6,7 @@
 )]
 
 pub mod audit;
+pub mod chart;
 pub mod cluster;
 pub mod controller;
 pub mod env;

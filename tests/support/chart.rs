@@ -1,0 +1,92 @@
+//! The chart as a person installs it, and what was asked in its name.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use modelarts_pool_controller::simulator::DEFAULT_PROJECT_ID;
+use serde_json::Value;
+
+use super::cluster::{Cluster, run};
+use super::env::SECRET;
+use super::process::kubeconfig_of;
+
+pub const CHART: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/charts/modelarts-pool-controller"
+);
+/// Its objects bear this name.
+pub const RELEASE: &str = "modelarts-pool-controller";
+
+/// `helm VERB RELEASE CHART` with one source of the cloud at `endpoint`.
+pub fn helm(
+    cluster: &Cluster,
+    verb: &str,
+    namespace: &str,
+    endpoint: &str,
+    more: &[&str],
+) -> Command {
+    let mut helm = cluster.helm();
+    helm.args([verb, RELEASE, CHART, "--namespace", namespace]);
+    for value in [
+        "sources[0].name=team-a",
+        &format!("sources[0].spec.endpoint={endpoint}"),
+        &format!("sources[0].spec.projectId={DEFAULT_PROJECT_ID}"),
+        &format!("sources[0].credentials.existingSecret={SECRET}"),
+        &format!("allowedEndpoints={{{endpoint}}}"),
+    ] {
+        helm.args(["--set", value]);
+    }
+    for value in more {
+        helm.args(["--set", value]);
+    }
+    helm
+}
+
+/// kubectl in a namespace.
+pub fn kubectl(cluster: &Cluster, namespace: &str, arguments: &[&str]) -> Result<String, String> {
+    run(cluster
+        .kubectl()
+        .args(["--namespace", namespace])
+        .args(arguments))
+}
+
+/// A kubeconfig of the release's service account, with a token as a pod gets one.
+pub fn account(cluster: &Cluster, namespace: &str) -> PathBuf {
+    let token = kubectl(cluster, namespace, &["create", "token", RELEASE]).expect("a token");
+    kubeconfig_of(cluster, namespace, token.trim())
+}
+
+/// What a request of the release's account asked for, and how it ended.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Asked {
+    pub verb: String,
+    /// With its subresource.
+    pub resource: String,
+    /// The HTTP status.
+    pub code: u64,
+}
+
+/// What the release's account has asked for so far, by the audit log.
+pub fn asked(cluster: &Cluster, namespace: &str) -> BTreeSet<Asked> {
+    let user = format!("system:serviceaccount:{namespace}:{RELEASE}");
+    let text = fs::read_to_string(cluster.audit_log()).expect("an audit log");
+    // The last line may be half written.
+    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+    let events = whole.lines().filter(|line| line.contains(&user));
+    let events = events.map(|line| serde_json::from_str::<Value>(line).expect("an event"));
+    events
+        .filter(|event| event["user"]["username"] == *user)
+        .map(|event| {
+            let object = &event["objectRef"];
+            let part = object["subresource"].as_str().map(|s| format!("/{s}"));
+            Asked {
+                verb: event["verb"].as_str().unwrap_or_default().to_owned(),
+                resource: object["resource"].as_str().unwrap_or_default().to_owned()
+                    + &part.unwrap_or_default(),
+                code: event["responseStatus"]["code"].as_u64().unwrap_or_default(),
+            }
+        })
+        .collect()
+}
