@@ -15,6 +15,8 @@ mod one_pool_spoils_nothing;
 mod others_are_left_alone;
 mod pools_are_mirrored;
 mod process_flags;
+mod process_metrics;
+mod process_probes;
 mod quiet_passes_write_nothing;
 mod sources_are_checked;
 mod sources_are_followed;
