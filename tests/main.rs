@@ -15,6 +15,7 @@ mod one_pool_spoils_nothing;
 mod others_are_left_alone;
 mod pools_are_mirrored;
 mod process_flags;
+mod process_keeps_secrets;
 mod process_metrics;
 mod process_probes;
 mod quiet_passes_write_nothing;
