@@ -11,8 +11,9 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{StatusCode, Uri};
-use kube::api::ListParams;
-use modelarts_pool_controller::simulator::{Fault, Operation, Selection};
+use kube::api::{ListParams, ObjectList};
+use modelarts_pool_controller::api::ModelArtsPool;
+use modelarts_pool_controller::simulator::{Fault, Generate, Operation, Scenario, Selection};
 use serde_json::json;
 
 use super::support::cluster::{Cluster, run, shared};
@@ -184,6 +185,52 @@ async fn readiness_returns_with_the_api_server() {
     process.ready().await;
     process.signal("TERM");
     assert_eq!(process.ended(PATIENCE).await, Some(0));
+}
+
+/// What is being written when the signal comes is written; the next start goes on from there.
+#[tokio::test]
+async fn a_signal_amid_the_first_mirror_loses_nothing() {
+    const POOLS: usize = 500;
+    let scenario = Scenario {
+        generate: vec![Generate::pools(POOLS)],
+        ..Scenario::default()
+    };
+    let env = Env::with(scenario).await;
+    let mut process = Process::of(&env);
+    process.ready().await;
+    env.add_source("team-a", json!({})).await;
+    let first = env.cloud().pool_ids().into_iter().next().expect("a pool");
+    env.mirrored(&first).await;
+    process.signal("TERM");
+    assert_eq!(process.ended(END).await, Some(0));
+    let versions = |list: &ObjectList<ModelArtsPool>| -> Vec<_> {
+        let metadata = list.items.iter().map(|pool| pool.metadata.clone());
+        metadata.map(|m| (m.name, m.resource_version)).collect()
+    };
+    let list = env
+        .pools()
+        .list(&ListParams::default())
+        .await
+        .expect("a list");
+    assert!(list.items.len() < POOLS, "the signal came too late to tell");
+    // Nothing is written after the end.
+    let later = env
+        .pools()
+        .list(&ListParams::default())
+        .await
+        .expect("a list");
+    assert_eq!(versions(&list), versions(&later));
+
+    let _process = Process::of(&env);
+    let source = env.synced("team-a").await;
+    assert_eq!(source.status.and_then(|s| s.pools), Some(500));
+    let list = env
+        .pools()
+        .list(&ListParams::default())
+        .await
+        .expect("a list");
+    assert_eq!(list.items.len(), POOLS);
+    assert!(list.items.iter().all(|pool| pool.status.is_some()));
 }
 
 const HOME: &str = "PROCESS_OF_A_CHILD";
