@@ -253,7 +253,6 @@ async fn gauges_go_with_their_source_and_none_names_a_pool() {
 
 /// A source is suspended as soon as its spec says so; no pass is made that could tell.
 #[tokio::test]
-#[ignore = "the gauge is set at the end of a pass only: Driver::tell_notices"]
 async fn the_metric_of_a_suspended_source_is_one() {
     let env = Env::new().await;
     env.add_source("team-a", json!({"suspend": true})).await;

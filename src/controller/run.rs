@@ -219,7 +219,7 @@ impl Driver {
     fn tell_notices(&mut self) {
         for notice in self.machine.take_notices() {
             self.options.metrics.note(&notice);
-            if let Notice::PassEnded { source, .. } = &notice {
+            if let Notice::PassEnded { source, .. } | Notice::SourceSeen(source) = &notice {
                 self.options.metrics.show_source(&self.machine, source);
             }
             super::log::log(&notice);

@@ -266,6 +266,7 @@ impl Metrics {
                     })
                     .inc();
             }
+            Notice::SourceSeen(_) => {}
             Notice::SourceGone(source) => self.forget(source),
         }
     }

@@ -217,8 +217,9 @@ pub async fn client_of(cluster: &Cluster, agent: &str) -> Client {
     // The same provider as the program's, where that has not installed it yet.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let kubeconfig = Kubeconfig::read_from(cluster.kubeconfig()).expect("a kubeconfig");
-    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default());
-    let mut config = configured(config.await.expect("a config"));
+    let options = KubeConfigOptions::default();
+    let config = Config::from_custom_kubeconfig(kubeconfig, &options).await;
+    let mut config = configured(config.expect("a config"));
     config.headers.clear();
     config.headers.push((
         "user-agent".parse().expect("a header"),

@@ -170,6 +170,8 @@ pub enum Notice {
         /// Failures in a row.
         failures: u32,
     },
+    /// A source was seen for the first time, or with another spec.
+    SourceSeen(Key),
     /// A source is no more.
     SourceGone(Key),
 }

@@ -51,6 +51,9 @@ impl Machine {
             // What is being listed is no longer what is asked for.
             self.stop_pass(&key);
         }
+        if !known || spec_changed {
+            self.notices.push(Notice::SourceSeen(key.clone()));
+        }
         let Some(state) = self.sources.get_mut(&key) else {
             return;
         };
