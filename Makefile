@@ -1,0 +1,34 @@
+# The one door to everything that is done with this repository. It needs Rust, Go and git; `make help`.
+
+CARGO ?= cargo
+SHELL = /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint generate
+
+help: ## show this
+	@echo "modelarts-pool-controller mirrors the resource pools of Huawei Cloud ModelArts into Kubernetes."
+	@echo
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@echo
+	@echo "The first demo or test builds a real API server from source: once, some 6 minutes on two cores."
+
+# Not an optimised build: that takes minutes longer than it saves in a demo.
+demo: ## watch pools being mirrored on a real API server; Ctrl-C ends it, DEMO_SECONDS=30 too
+	@echo "demo: 0/4 building the controller"
+	@$(CARGO) build --locked --bins --example demo
+	@$(CARGO) run --locked --quiet --example demo
+
+test: ## run all tests, also those on a real API server
+	$(CARGO) test --locked
+
+lint: ## check format, lints, licences of dependencies, and scripts
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	@if command -v cargo-deny >/dev/null 2>&1; \
+	then echo "$(CARGO) deny check bans licenses sources"; $(CARGO) deny --locked check bans licenses sources; \
+	else echo "skipped: cargo deny (cargo install cargo-deny --locked)"; fi
+	@for script in tests/cluster/*.sh; do echo "sh -n $$script"; sh -n "$$script" || exit 1; done
+	bash -n .ci/run
+
+generate: ## write anew what is generated: crds/, the CRDs of the chart, docs/{api-reference,flags,metrics}.md
+	GENERATE=1 $(CARGO) test --locked --lib --test it generated
