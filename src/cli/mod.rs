@@ -12,12 +12,24 @@ pub use run::RunArgs;
 pub use simulate::SimulateArgs;
 pub use version::VersionArgs;
 
+/// What a newcomer does first.
+const FIRST_STEPS: &str = "\
+First steps, without an account of Huawei Cloud:
+  modelarts-pool-controller crds --apply   once per cluster
+  modelarts-pool-controller simulate       prints what to apply, and how to run the controller
+Each flag has an environment variable too: see --help of each command.";
+
 /// Mirrors the resource pools of Huawei Cloud ModelArts, read-only, into a Kubernetes cluster.
 ///
 /// Each ModelArtsPoolSource names a project to watch; each of its pools becomes a ModelArtsPool in
 /// the same namespace. The cloud is only read: deleting a mirror or a source never touches a pool.
 #[derive(Parser)]
-#[command(name = "modelarts-pool-controller", version, propagate_version = true)]
+#[command(
+    name = "modelarts-pool-controller",
+    version,
+    propagate_version = true,
+    after_help = FIRST_STEPS
+)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -63,5 +75,41 @@ fn print(text: &str) -> Result<(), String> {
             Err(format!("failed to write to standard output: {error}"))
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::Cli;
+
+    #[test]
+    fn each_flag_has_help_and_its_own_variable_in_one_style() {
+        let cli = Cli::command();
+        cli.clone().debug_assert();
+        let mut variables = std::collections::BTreeSet::new();
+        for command in cli.get_subcommands() {
+            assert!(command.get_about().is_some(), "{}", command.get_name());
+            for flag in command.get_arguments() {
+                let (id, command) = (flag.get_id().as_str(), command.get_name());
+                assert!(flag.get_help().is_some(), "{command} {id} has no help");
+                // The main command needs no prefix of its own: what is deployed sets its flags.
+                let prefix = if command == "run" {
+                    String::new()
+                } else {
+                    format!("{command}_")
+                };
+                let expected =
+                    format!("MODELARTS_POOL_CONTROLLER_{prefix}{id}").to_ascii_uppercase();
+                let variable = flag.get_env().and_then(|v| v.to_str());
+                assert_eq!(variable, Some(&*expected), "{command} {id}");
+                assert!(
+                    variables.insert(expected),
+                    "{command} {id} shares a variable"
+                );
+            }
+        }
+        assert!(variables.len() > 15, "only {variables:?}");
     }
 }

@@ -77,7 +77,7 @@ pub struct RunArgs {
     )]
     ca_file: Vec<PathBuf>,
 
-    /// Hosts that credentials may be sent to, e.g. https://modelarts.*.example.com:8443, where `*`
+    /// Hosts that credentials may be sent to, e.g. `https://modelarts.*.example.com:8443`, where `*`
     /// stands for one DNS label or any port; may be repeated, and replaces the default: the hosts of
     /// ModelArts and IAM in Huawei Cloud, by https.
     #[arg(

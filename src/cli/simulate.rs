@@ -1,4 +1,4 @@
-//! `simulate`: plays a `ModelArts` API on this machine, so that the controller can be tried without an account.
+//! `simulate`: plays a ModelArts API on this machine, so that the controller can be tried without an account.
 //!
 //! Owns the flags and what is printed; the simulator itself is `crate::simulator`.
 
@@ -15,18 +15,18 @@ use crate::simulator::{
     StartError, serve,
 };
 
-/// Play a simulated `ModelArts` API, to try the controller without a Huawei Cloud account.
+/// Plays a simulated ModelArts API, to try the controller without a Huawei Cloud account.
 ///
 /// Without further flags it plays a small world of resource pools, some of which are created, scale, fall ill and
 /// recover while you watch. It checks signatures as the real API does, and prints what to apply to your cluster
-/// to mirror it. It ends with Ctrl-C and keeps nothing.
+/// to mirror it. It ends with Ctrl-C and keeps nothing. docs/simulator.md is its guide.
 #[derive(Args, Clone)]
 pub struct SimulateArgs {
     /// Address to listen on. Port 0 takes a free one. Only peers on this machine may use the control endpoint
     /// under /control, whatever the address.
     #[arg(
         long,
-        env = "MODELARTS_SIMULATE_LISTEN",
+        env = "MODELARTS_POOL_CONTROLLER_SIMULATE_LISTEN",
         value_name = "ADDRESS",
         default_value = "127.0.0.1:8088"
     )]
@@ -35,24 +35,32 @@ pub struct SimulateArgs {
     /// Scenario to play, YAML or JSON: the pools, and what happens to them. See --print-scenario for an example.
     #[arg(
         long,
-        env = "MODELARTS_SIMULATE_SCENARIO",
+        env = "MODELARTS_POOL_CONTROLLER_SIMULATE_SCENARIO",
         value_name = "FILE",
         conflicts_with = "pools"
     )]
     pub scenario: Option<PathBuf>,
 
     /// Play so many made-up pools that do not change, instead of the small world; for trials of size.
-    #[arg(long, env = "MODELARTS_SIMULATE_POOLS", value_name = "NUMBER")]
+    #[arg(
+        long,
+        env = "MODELARTS_POOL_CONTROLLER_SIMULATE_POOLS",
+        value_name = "NUMBER"
+    )]
     pub pools: Option<usize>,
 
     /// Project id to answer for; every other one is refused [default: the scenario's]
-    #[arg(long, env = "MODELARTS_SIMULATE_PROJECT_ID", value_name = "ID")]
+    #[arg(
+        long,
+        env = "MODELARTS_POOL_CONTROLLER_SIMULATE_PROJECT_ID",
+        value_name = "ID"
+    )]
     pub project_id: Option<String>,
 
     /// Access key to accept instead of the scenario's credentials. Made-up ones will do: never use real ones here.
     #[arg(
         long,
-        env = "MODELARTS_SIMULATE_ACCESS_KEY",
+        env = "MODELARTS_POOL_CONTROLLER_SIMULATE_ACCESS_KEY",
         value_name = "KEY",
         requires = "secret_key"
     )]
@@ -61,7 +69,7 @@ pub struct SimulateArgs {
     /// Secret key that belongs to --access-key.
     #[arg(
         long,
-        env = "MODELARTS_SIMULATE_SECRET_KEY",
+        env = "MODELARTS_POOL_CONTROLLER_SIMULATE_SECRET_KEY",
         value_name = "KEY",
         requires = "access_key",
         hide_env_values = true
@@ -69,7 +77,7 @@ pub struct SimulateArgs {
     pub secret_key: Option<String>,
 
     /// Print the small world as a commented scenario file to start your own from, and exit.
-    #[arg(long)]
+    #[arg(long, env = "MODELARTS_POOL_CONTROLLER_SIMULATE_PRINT_SCENARIO")]
     pub print_scenario: bool,
 }
 
@@ -169,7 +177,12 @@ impl Introduction {
   project id   {project_id}
   {kind:<13}{shown}
 
-To mirror its pools, give the controller --allowed-endpoints {url} and apply:
+To mirror its pools, run the controller, in another terminal:
+
+  modelarts-pool-controller crds --apply
+  modelarts-pool-controller run --allowed-endpoints {url}
+
+and apply:
 
   kubectl apply -f - <<EOF
   apiVersion: v1
@@ -258,7 +271,7 @@ async fn interrupted() {
 
 #[cfg(test)]
 mod tests {
-    use clap::{CommandFactory as _, Parser};
+    use clap::Parser;
 
     use super::*;
 
@@ -275,18 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_are_sound_and_each_has_help_and_a_variable() {
-        Command::command().debug_assert();
-        for argument in Command::command()
-            .get_arguments()
-            .filter(|argument| argument.get_id() != "help")
-        {
-            assert!(argument.get_help().is_some(), "{argument}");
-            assert!(
-                argument.get_env().is_some() || argument.get_id() == "print_scenario",
-                "{argument}"
-            );
-        }
+    fn flags_that_need_or_exclude_each_other() {
         assert!(Command::try_parse_from(["simulate", "--access-key", "a"]).is_err());
         assert!(Command::try_parse_from(["simulate", "--pools", "1", "--scenario", "f"]).is_err());
     }
