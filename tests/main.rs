@@ -8,6 +8,7 @@ mod chart_is_installed;
 mod chart_is_sound;
 mod cluster_processes;
 mod crds_are_generated;
+mod docs_are_generated;
 mod edits_are_undone;
 mod incomplete_listings_change_nothing;
 mod odd_pools_are_mirrored;

@@ -17,7 +17,7 @@ const ESTABLISHED_TIMEOUT: Duration = Duration::from_secs(30);
 /// Prints the CRDs as YAML, to read or to apply; with --apply, updates them in the cluster.
 #[derive(Debug, Args)]
 pub struct CrdsArgs {
-    /// Apply the CRDs to the cluster of the kubeconfig (else the one that this runs in) and wait
+    /// Applies the CRDs to the cluster of the kubeconfig (else the one that this runs in) and waits
     /// until they are served.
     #[arg(long, env = "MODELARTS_POOL_CONTROLLER_CRDS_APPLY")]
     apply: bool,

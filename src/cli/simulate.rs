@@ -41,7 +41,7 @@ pub struct SimulateArgs {
     )]
     pub scenario: Option<PathBuf>,
 
-    /// Play so many made-up pools that do not change, instead of the small world; for trials of size.
+    /// Plays so many made-up pools that do not change, instead of the small world; for trials of size.
     #[arg(
         long,
         env = "MODELARTS_POOL_CONTROLLER_SIMULATE_POOLS",
@@ -49,7 +49,7 @@ pub struct SimulateArgs {
     )]
     pub pools: Option<usize>,
 
-    /// Project id to answer for; every other one is refused [default: the scenario's]
+    /// Project id to answer for, instead of the scenario's; every other one is refused.
     #[arg(
         long,
         env = "MODELARTS_POOL_CONTROLLER_SIMULATE_PROJECT_ID",
@@ -76,7 +76,7 @@ pub struct SimulateArgs {
     )]
     pub secret_key: Option<String>,
 
-    /// Print the small world as a commented scenario file to start your own from, and exit.
+    /// Prints the small world as a commented scenario file to start your own from, and exits.
     #[arg(long, env = "MODELARTS_POOL_CONTROLLER_SIMULATE_PRINT_SCENARIO")]
     pub print_scenario: bool,
 }

@@ -343,3 +343,7 @@ fn labels(source: &Key) -> SourceLabels {
 fn seconds(time: jiff::Timestamp) -> f64 {
     time.as_second() as f64
 }
+
+#[cfg(test)]
+#[path = "metrics_docs.rs"]
+mod docs_are_generated;

@@ -10,5 +10,6 @@ pub mod chart;
 pub mod cluster;
 pub mod controller;
 pub mod env;
+pub mod generated;
 pub mod metrics;
 pub mod process;

@@ -1,0 +1,154 @@
+//! docs/metrics.md says what the registry says. `make generate` writes it.
+
+use std::collections::BTreeMap;
+
+use super::*;
+
+#[path = "../../tests/support/generated.rs"]
+mod generated;
+
+/// The values of labels that are not free text.
+const VALUES: [(&str, &str); 4] = [
+    ("phase", "a documented phase, `none` or `other`"),
+    ("step", "`list`, `total`"),
+    ("result", "`success`, or the reason of the condition Ready"),
+    (
+        "operation",
+        "of a write, see its meaning; of a request, `ListPools`, `ShowPool` or `ListWorkspaces`",
+    ),
+];
+
+/// A series of each metric: those without one are left out of the text.
+fn one_series_each(metrics: &Metrics) {
+    let (namespace, source) = (String::new(), String::new());
+    let of_source = || SourceLabels {
+        namespace: namespace.clone(),
+        source: source.clone(),
+    };
+    // Without `..`: a metric that is added must be added here.
+    let Metrics {
+        registry: _,
+        last_success,
+        last_attempt,
+        fresh_until,
+        consecutive_failures,
+        suspended,
+        syncs,
+        sync_duration,
+        pools,
+        mirror_writes,
+        cloud_requests,
+        cloud_request_duration,
+    } = metrics;
+    for gauge in [last_success, last_attempt, fresh_until] {
+        drop(gauge.get_or_create(&of_source()));
+    }
+    drop(consecutive_failures.get_or_create(&of_source()));
+    drop(suspended.get_or_create(&of_source()));
+    drop(syncs.get_or_create(&ResultLabels {
+        namespace: namespace.clone(),
+        source: source.clone(),
+        result: "",
+    }));
+    drop(sync_duration.get_or_create(&StepLabels {
+        namespace: namespace.clone(),
+        source: source.clone(),
+        step: "",
+    }));
+    drop(pools.get_or_create(&PhaseLabels {
+        namespace: namespace.clone(),
+        source: source.clone(),
+        phase: "",
+    }));
+    drop(mirror_writes.get_or_create(&OperationLabels { operation: "" }));
+    drop(cloud_requests.get_or_create(&RequestLabels {
+        operation: "",
+        code: String::new(),
+    }));
+    drop(cloud_request_duration.get_or_create(&OperationLabels { operation: "" }));
+}
+
+#[derive(Default)]
+struct Described {
+    type_: String,
+    help: String,
+    /// Name and labels of the first series.
+    series: Option<(String, Vec<String>)>,
+}
+
+/// The metrics in the order of their registration.
+fn described(text: &str) -> Vec<Described> {
+    let mut order: Vec<String> = Vec::new();
+    let mut metrics: BTreeMap<String, Described> = BTreeMap::new();
+    for line in text.lines() {
+        let words: Vec<&str> = line.splitn(4, ' ').collect();
+        match words[..] {
+            ["#", what, name, rest] => {
+                if !metrics.contains_key(name) {
+                    order.push(name.to_owned());
+                }
+                let metric = metrics.entry(name.to_owned()).or_default();
+                match what {
+                    "HELP" => rest.clone_into(&mut metric.help),
+                    "TYPE" => rest.clone_into(&mut metric.type_),
+                    _ => {}
+                }
+            }
+            ["#", "EOF"] => {}
+            _ => {
+                let (name, labels) = line.split_once('{').expect("labels");
+                let family = order.last().expect("a description before its series");
+                let metric = metrics.get_mut(family).expect("a description");
+                assert!(name.starts_with(family.as_str()), "{name} of {family}");
+                let labels = labels.split_once('}').expect("labels").0.split(',');
+                let labels = labels.filter_map(|label| label.split_once('='));
+                let labels = labels.map(|(name, _)| name.to_owned()).collect();
+                metric.series.get_or_insert((name.to_owned(), labels));
+            }
+        }
+    }
+    order
+        .iter()
+        .filter_map(|name| metrics.remove(name))
+        .collect()
+}
+
+#[test]
+fn page_says_what_the_registry_says() {
+    let metrics = Metrics::default();
+    one_series_each(&metrics);
+    let mut text = format!(
+        "# Metrics\n{note}
+`/metrics` of `run` serves them, in the text format of OpenMetrics. No label takes a pool's name, its
+id or a message.
+
+{values}
+{head}",
+        note = generated::NOTE,
+        values = VALUES.map(|(label, values)| format!("- `{label}`: {values}\n")).concat(),
+        head = generated::head(&["name", "type", "labels", "meaning"]),
+    );
+    for metric in described(&metrics.encode()) {
+        let (series, labels) = metric.series.expect("a series");
+        // A histogram has several series, named after its parts.
+        let name = match &*metric.type_ {
+            "histogram" => ["_sum", "_count", "_bucket"]
+                .iter()
+                .find_map(|part| series.strip_suffix(part))
+                .expect("a part of a histogram"),
+            _ => &series,
+        };
+        let labels: Vec<String> = labels
+            .iter()
+            .filter(|label| *label != "le")
+            .map(|label| format!("`{label}`"))
+            .collect();
+        text += &generated::row(&[
+            &format!("`{name}`"),
+            &metric.type_,
+            &labels.join(", "),
+            &metric.help,
+        ]);
+    }
+    generated::check("docs/metrics.md", &text);
+}
