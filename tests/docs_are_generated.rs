@@ -1,5 +1,10 @@
 //! The reference pages say what the code says. `make generate` writes them.
 
+#![allow(
+    clippy::format_push_string,
+    reason = "pages are small, and read better as pieces of text"
+)]
+
 use clap::{Command, CommandFactory as _};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use modelarts_pool_controller::api::crds;

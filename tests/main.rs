@@ -1,5 +1,11 @@
 //! Integration tests, one file for each promise. One binary, so that they share one API server.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what helps the tests fails like them"
+)]
+
 mod support;
 
 mod api_server_outages;
