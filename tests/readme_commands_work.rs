@@ -1,0 +1,156 @@
+//! Each command of the README, of the demo's hints and of the troubleshooting page is run: here, or by
+//! `.ci/run`.
+
+use std::fs;
+use std::process::Command;
+
+use modelarts_pool_controller::simulator::Scenario;
+use serde_json::Value;
+
+use super::support::cluster::{Cluster, run};
+use super::support::curl::curl;
+use super::support::env::Env;
+use super::support::markdown::{blocks, read};
+
+/// A person's shell in a directory of its own, whose kubectl works in the namespace of the test.
+struct Shell {
+    directory: tempfile::TempDir,
+    path: String,
+}
+
+impl Shell {
+    fn new(cluster: &Cluster, namespace: &str) -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let text = fs::read_to_string(cluster.kubeconfig()).expect("a kubeconfig");
+        let mut kubeconfig: Value = serde_json::from_str(&text).expect("JSON");
+        kubeconfig["contexts"][0]["context"]["namespace"] = namespace.into();
+        let write = |name: &str, text: &str| {
+            fs::write(directory.path().join(name), text).expect("a file");
+        };
+        write("kubeconfig", &kubeconfig.to_string());
+        // The two halves of a key, as the README has them in files.
+        write("AK", "AN-ACCESS-KEY");
+        write("SK", "a-secret-key");
+        let path = std::env::var("PATH").expect("a path");
+        let path = format!("{}:{path}", cluster.bin_dir().display());
+        Self { directory, path }
+    }
+
+    /// Runs a script as it stands; what it prints.
+    fn run(&self, script: &str) -> String {
+        let directory = self.directory.path();
+        let mut command = Command::new("sh");
+        command
+            .args(["-euc", script])
+            .current_dir(directory)
+            .env("HOME", directory)
+            .env("KUBECONFIG", directory.join("kubeconfig"))
+            .env("PATH", &self.path);
+        run(&mut command).unwrap_or_else(|e| panic!("{script}\n{e}"))
+    }
+}
+
+fn has(block: &str, command: &str) -> bool {
+    block.lines().any(|line| line.starts_with(command))
+}
+
+#[tokio::test]
+async fn what_reads_works_beside_a_running_controller() {
+    let env = Env::with(Scenario::default_world().expect("the default world")).await;
+    env.add_source("simulated", serde_json::json!({})).await;
+    let controller = env.start_controller().await;
+    env.synced("simulated").await;
+    let shell = Shell::new(env.cluster, &env.namespace);
+    let mut commands = 0;
+    for document in ["README.md", "docs/troubleshooting.md"] {
+        let text = read(document);
+        let reading = blocks(&text, "sh").into_iter().filter(|block| {
+            has(block, "kubectl") && !has(block, "kubectl create") && !has(block, "kubectl apply")
+        });
+        for command in reading.flat_map(str::lines) {
+            let printed = shell.run(&command.replace("SOURCE", "simulated"));
+            assert!(!printed.trim().is_empty(), "{command} prints nothing");
+            commands += 1;
+        }
+    }
+    assert!(commands > 8, "only {commands} commands were run");
+    controller.stop().await;
+}
+
+#[tokio::test]
+async fn what_installs_is_accepted() {
+    let env = Env::new().await;
+    let shell = Shell::new(env.cluster, &env.namespace);
+    // A namespace of that name is made once for all tests.
+    let here = format!("namespace: {}", env.namespace);
+    let text = read("README.md");
+    let mut sources = 0;
+    for block in blocks(&text, "sh")
+        .into_iter()
+        .filter(|block| has(block, "kubectl apply"))
+    {
+        shell.run(&block.replace("namespace: modelarts", &here));
+        sources += 1;
+    }
+    assert_eq!(sources, 1);
+    let source = env.sources().get("team-b").await.expect("the source");
+    assert_eq!(source.spec.workspace_ids, ["*"]);
+}
+
+#[tokio::test]
+async fn what_the_demo_says_to_try_works() {
+    let env = Env::with(Scenario::default_world().expect("the default world")).await;
+    env.add_source("simulated", serde_json::json!({})).await;
+    let controller = env.start_controller().await;
+    env.synced("simulated").await;
+    let shell = Shell::new(env.cluster, &env.namespace);
+    let mut tried = 0;
+    let hints = read("examples/demo/look-further.txt");
+    for command in hints.lines().filter_map(|line| line.strip_prefix("  ")) {
+        if command.starts_with("kubectl") {
+            shell.run(command);
+        } else if command.starts_with("curl") {
+            let (status, body) = curl(command, "{endpoint}", &env.endpoint()).await;
+            assert!(status.is_success(), "{command}: {status} {body}");
+        } else {
+            // The demo fills these in; there is nothing to run before.
+            assert!(
+                [
+                    "export KUBECONFIG={kubeconfig} PATH={bin}:$PATH",
+                    "tail -f {log}"
+                ]
+                .contains(&command),
+                "{command} is not run by any test"
+            );
+            continue;
+        }
+        tried += 1;
+    }
+    assert!(tried > 7, "only {tried} commands were tried");
+    let edited = "auto-pool-os-86c13962597848eeb29c5861153a391f";
+    env.pool_when(edited, "the edit is undone", |pool| {
+        pool.status.as_ref().and_then(|s| s.phase.as_deref()) == Some("Running")
+    })
+    .await;
+    env.mirrored("pool-gpu-0a1b2c3d4e5f60718293a4b5c6d7e8f9")
+        .await;
+    controller.stop().await;
+}
+
+/// Each block of the README is run by one of the tests above, by the tests of the chart, or by
+/// `.ci/run`.
+#[test]
+fn nothing_in_the_readme_is_only_written() {
+    let ci = read(".ci/run");
+    let text = read("README.md");
+    let blocks = blocks(&text, "sh");
+    assert!(blocks.len() >= 5, "the README has lost its commands");
+    for block in blocks {
+        let by_tests = has(block, "kubectl");
+        let by_ci = block.lines().all(|line| {
+            let target = line.strip_prefix("make ");
+            target.is_some_and(|t| ci.contains(&format!("make --no-print-directory {t}")))
+        });
+        assert!(by_tests || by_ci, "nobody runs:\n{block}");
+    }
+}
