@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use modelarts_pool_controller::api::crds;
+
 use super::support::markdown::{code, documents, read, root};
 
 #[test]
@@ -69,6 +71,23 @@ fn each_file_that_is_named_exists() {
         }
     }
     assert!(files > 15, "only {files} files were looked at");
+}
+
+#[test]
+fn the_readme_shows_the_table_of_today() {
+    let text = read("README.md");
+    let shown = text
+        .lines()
+        .find_map(|line| line.trim_start().strip_prefix("0 s  NAME "));
+    let shown: Vec<&str> = shown.expect("a table").split_whitespace().collect();
+    let [(_, pools), _] = crds::all();
+    let columns = &pools.spec.versions[0].additional_printer_columns;
+    let always = columns
+        .iter()
+        .flatten()
+        .filter(|c| c.priority.unwrap_or(0) == 0);
+    let names: Vec<String> = always.map(|c| c.name.to_uppercase()).collect();
+    assert_eq!(shown, names);
 }
 
 #[test]
