@@ -149,7 +149,7 @@ mod tests {
         assert_eq!(first.last_transition_time, Time(at(10)));
 
         let other_reason = ConditionState::new(READY, ConditionStatus::True, "Other", "")
-            .written_at(at(20), Some(2), &[first.clone()]);
+            .written_at(at(20), Some(2), std::slice::from_ref(&first));
         assert_eq!(other_reason.last_transition_time, Time(at(10)));
         assert_eq!(other_reason.reason, "Other");
 

@@ -1,5 +1,10 @@
 //! `ModelArtsPool`: the mirror of one resource pool.
 
+#![allow(
+    clippy::duplicated_attributes,
+    reason = "columns of one kind repeat their type and priority"
+)]
+
 use std::collections::BTreeMap;
 
 use kube::CustomResource;
