@@ -2,15 +2,18 @@
 //! `.ci/run`.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::process::Command;
 
+use kube::Api;
+use modelarts_pool_controller::api::ModelArtsPoolSource;
 use modelarts_pool_controller::simulator::Scenario;
 use serde_json::Value;
 
-use super::support::cluster::{Cluster, run};
+use super::support::cluster::{Cluster, run, shared};
 use super::support::curl::curl;
-use super::support::env::Env;
-use super::support::markdown::{blocks, read};
+use super::support::env::{Env, client_of};
+use super::support::markdown::{blocks, read, root};
 
 /// A person's shell in a directory of its own, whose kubectl works in the namespace of the test.
 struct Shell {
@@ -50,6 +53,10 @@ impl Shell {
     }
 }
 
+fn installs(block: &str) -> bool {
+    has(block, "kubectl create") || has(block, "kubectl apply")
+}
+
 fn has(block: &str, command: &str) -> bool {
     block.lines().any(|line| line.starts_with(command))
 }
@@ -64,9 +71,9 @@ async fn what_reads_works_beside_a_running_controller() {
     let mut commands = 0;
     for document in ["README.md", "docs/troubleshooting.md"] {
         let text = read(document);
-        let reading = blocks(&text, "sh").into_iter().filter(|block| {
-            has(block, "kubectl") && !has(block, "kubectl create") && !has(block, "kubectl apply")
-        });
+        let reading = blocks(&text, "sh")
+            .into_iter()
+            .filter(|block| has(block, "kubectl") && !installs(block));
         for command in reading.flat_map(str::lines) {
             let printed = shell.run(&command.replace("SOURCE", "simulated"));
             assert!(!printed.trim().is_empty(), "{command} prints nothing");
@@ -79,22 +86,36 @@ async fn what_reads_works_beside_a_running_controller() {
 
 #[tokio::test]
 async fn what_installs_is_accepted() {
-    let env = Env::new().await;
-    let shell = Shell::new(env.cluster, &env.namespace);
-    // A namespace of that name is made once for all tests.
-    let here = format!("namespace: {}", env.namespace);
+    // Other tests share the API server: the names are this test's own.
+    let names = [
+        ("namespace modelarts", "namespace readme"),
+        ("namespace=modelarts", "namespace=readme"),
+        ("namespace: modelarts", "namespace: readme"),
+        (
+            "helm install modelarts-pool-controller",
+            "helm install readme",
+        ),
+    ];
+    let shell = Shell::new(shared(), "readme");
+    symlink(root().join("charts"), shell.directory.path().join("charts")).expect("a link");
     let text = read("README.md");
-    let mut sources = 0;
-    for block in blocks(&text, "sh")
+    let installing: Vec<&str> = blocks(&text, "sh")
         .into_iter()
-        .filter(|block| has(block, "kubectl apply"))
-    {
-        shell.run(&block.replace("namespace: modelarts", &here));
-        sources += 1;
+        .filter(|b| installs(b))
+        .collect();
+    assert_eq!(installing.len(), 2, "the README has lost its installation");
+    for block in installing {
+        let own = names
+            .iter()
+            .fold(block.to_owned(), |text, (from, to)| text.replace(from, to));
+        shell.run(&own);
     }
-    assert_eq!(sources, 1);
-    let source = env.sources().get("team-b").await.expect("the source");
-    assert_eq!(source.spec.workspace_ids, ["*"]);
+    let client = client_of(shared(), "readme").await;
+    let api: Api<ModelArtsPoolSource> = Api::namespaced(client, "readme");
+    let installed = api.get("team-a").await.expect("the source of the chart");
+    assert_eq!(installed.spec.region.as_deref(), Some("cn-north-4"));
+    let applied = api.get("team-b").await.expect("the source");
+    assert_eq!(applied.spec.workspace_ids, ["*"]);
 }
 
 #[tokio::test]
@@ -137,8 +158,7 @@ async fn what_the_demo_says_to_try_works() {
     controller.stop().await;
 }
 
-/// Each block of the README is run by one of the tests above, by the tests of the chart, or by
-/// `.ci/run`.
+/// Each block of the README is run by one of the tests above or by `.ci/run`.
 #[test]
 fn nothing_in_the_readme_is_only_written() {
     let ci = read(".ci/run");
