@@ -3,7 +3,7 @@
 CARGO ?= cargo
 SHELL = /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint generate
+.PHONY: help demo test lint generate bench
 
 help: ## show this
 	@echo "modelarts-pool-controller mirrors the resource pools of Huawei Cloud ModelArts into Kubernetes."
@@ -32,3 +32,6 @@ lint: ## check format, lints, licences of dependencies, and scripts
 
 generate: ## write anew what is generated: crds/, the CRDs of the chart, docs/{api-reference,flags,metrics}.md
 	GENERATE=1 $(CARGO) test --locked --lib --test it -- generated its_crds_are_ours
+
+bench: ## measure what the mirror costs, beside the API server's own limit (POOLS=1000)
+	$(CARGO) bench --locked --bench scale

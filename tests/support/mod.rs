@@ -1,5 +1,6 @@
 //! What the integration tests share.
 
+#![allow(dead_code, reason = "the tests and the benchmark each use a part")]
 #![allow(
     unreachable_pub,
     reason = "one binary: the tests beside this module are all that reach it"
