@@ -102,7 +102,7 @@ async fn measure(pools: usize) -> Results {
     for _ in 0..QUIET_PASSES {
         env.refresh("s").await;
     }
-    let cpu = (cpu_time(&pid) - cpu) / u32::try_from(QUIET_PASSES).expect("a few");
+    let cpu = cpu_time(&pid).saturating_sub(cpu) / u32::try_from(QUIET_PASSES).expect("a few");
     set(&mut results, "quiet pass: CPU ms", millis(cpu));
     set(
         &mut results,
@@ -289,7 +289,8 @@ async fn mirror_writes(controller: &mut Process) -> f64 {
                 &[("operation", o)],
             )
         })
-        .sum()
+        // Not `sum`: that of nothing is -0.
+        .fold(0.0, |all, part| all + part)
 }
 
 /// Resident memory now and at its peak, MiB.

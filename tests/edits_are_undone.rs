@@ -13,10 +13,12 @@ const SAMPLE: &str = "auto-pool-os-86c13962597848eeb29c5861153a391f";
 /// All of a mirror that is the controller's.
 fn ours(pool: &ModelArtsPool) -> Value {
     let mut pool = pool.clone();
-    for labels in [&mut pool.metadata.labels, &mut pool.metadata.annotations] {
-        if let Some(labels) = labels {
-            labels.retain(|key, _| !key.contains("stranger"));
-        }
+    let metadata = &mut pool.metadata;
+    for map in [&mut metadata.labels, &mut metadata.annotations]
+        .into_iter()
+        .flatten()
+    {
+        map.retain(|key, _| !key.contains("stranger"));
     }
     // The generation moves with each edit and each repair of the spec.
     if let Some(status) = &mut pool.status {

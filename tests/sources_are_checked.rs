@@ -46,6 +46,7 @@ fn merge(target: &mut Value, patch: &Value) {
 }
 
 #[tokio::test]
+#[allow(clippy::too_many_lines, reason = "it is a table")]
 async fn each_mistake_is_refused_by_name() {
     let env = Env::new().await;
     let api = env.sources_as_json();

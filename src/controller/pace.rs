@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 
 /// Longest wait after failures, where the interval is not longer.
-const MAX_BACKOFF: Duration = Duration::from_secs(600);
+const MAX_BACKOFF: Duration = Duration::from_mins(10);
 /// How soon credentials that are missing or rejected are looked at again, where the interval is not
 /// shorter.
-const CREDENTIALS_RETRY: Duration = Duration::from_secs(60);
+const CREDENTIALS_RETRY: Duration = Duration::from_mins(1);
 /// At most one requested refresh in this time.
 pub(super) const REFRESH_GAP: Duration = Duration::from_secs(5);
 /// A mirror that is changed again within this time waits before it is repaired again.
-const REPAIR_MEMORY: Duration = Duration::from_secs(60);
+const REPAIR_MEMORY: Duration = Duration::from_mins(1);
 /// Longest wait before a mirror is repaired again.
 const MAX_REPAIR_WAIT: Duration = Duration::from_secs(30);
 

@@ -154,7 +154,7 @@ pub fn status_after(
 /// long again for passes that fail, of at least 30 s and at most 30 min.
 #[must_use]
 pub fn fresh_until(started: Timestamp, interval: Duration) -> Option<Timestamp> {
-    let slack = (2 * interval).clamp(Duration::from_secs(30), Duration::from_secs(1_800));
+    let slack = (2 * interval).clamp(Duration::from_secs(30), Duration::from_mins(30));
     started
         .checked_add(SignedDuration::try_from(interval + slack).ok()?)
         .ok()

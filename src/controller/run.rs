@@ -27,7 +27,7 @@ use crate::runtime::metrics::Metrics;
 /// How often the loop goes round at least, also idle: its heartbeat.
 const TICK: Duration = Duration::from_secs(5);
 /// How long a pass may be past its deadline before the loop counts as stuck.
-const STUCK: Duration = Duration::from_secs(60);
+const STUCK: Duration = Duration::from_mins(1);
 
 /// What the controller works with.
 pub struct Options {

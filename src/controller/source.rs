@@ -82,6 +82,17 @@ impl Source {
     }
 }
 
+impl Source {
+    /// Whether the status says so of the spec as it is: a condition of this type with this reason.
+    #[must_use]
+    pub fn says(&self, type_: &str, reason: &str) -> bool {
+        let conditions = self.status.conditions.iter().flatten();
+        conditions.into_iter().any(|c| {
+            c.type_ == type_ && c.reason == reason && c.observed_generation == Some(self.generation)
+        })
+    }
+}
+
 impl Settings {
     /// Parses a spec. The API server has checked it; what it can't know is checked here.
     ///

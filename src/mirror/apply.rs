@@ -268,7 +268,7 @@ fn classify_status(status: &Status) -> WriteError {
             retry_after: status
                 .details
                 .as_ref()
-                .and_then(|d| u64::try_from(d.retry_after_seconds).ok())
+                .map(|d| u64::from(d.retry_after_seconds))
                 .filter(|s| *s > 0),
         },
         403 if causes
@@ -281,6 +281,13 @@ fn classify_status(status: &Status) -> WriteError {
         401 => WriteError::Forbidden(message),
         403 if message.contains("is forbidden: User \"") => WriteError::Forbidden(message),
         400..=499 => WriteError::Refused(message),
+        // etcd's limits, which the API server passes on as failures of its own.
+        500 if ["request is too large", "larger than max"]
+            .iter()
+            .any(|limit| message.contains(limit)) =>
+        {
+            WriteError::Refused(message)
+        }
         _ => WriteError::ServerError(message),
     }
 }

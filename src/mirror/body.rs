@@ -17,7 +17,7 @@ const MAX_KEY: usize = 1000;
 pub(super) fn json(value: &impl Serialize) -> serde_json::Result<Box<RawValue>> {
     let mut bytes = Vec::new();
     value.serialize(&mut Serializer::with_formatter(&mut bytes, YamlSafe))?;
-    let text = String::from_utf8(bytes).map_err(|e| serde::ser::Error::custom(e))?;
+    let text = String::from_utf8(bytes).map_err(serde::ser::Error::custom)?;
     RawValue::from_string(text)
 }
 

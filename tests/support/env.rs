@@ -26,7 +26,7 @@ use super::cluster::{Cluster, shared};
 use super::controller::Controller;
 
 /// How long anything that must happen may take on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 /// Name of the Secret that holds the key which the simulated cloud accepts.
 pub const SECRET: &str = "modelarts";
 
@@ -81,10 +81,8 @@ impl Env {
 
     /// What the cloud was asked, as soon as `is_so`.
     pub async fn asked(&self, is_so: impl FnMut(&Requests) -> bool) -> Requests {
-        match timeout(PATIENCE, self.cloud().wait_for(is_so)).await {
-            Ok(requests) => requests,
-            Err(_) => panic!("not asked in time: {:#?}", self.cloud().requests()),
-        }
+        let asked = timeout(PATIENCE, self.cloud().wait_for(is_so)).await;
+        asked.unwrap_or_else(|_| panic!("not asked in time: {:#?}", self.cloud().requests()))
     }
 
     /// The origin of the simulated cloud.
@@ -252,13 +250,12 @@ where
     K: Clone + Debug + Send + DeserializeOwned + kube::Resource + 'static,
 {
     let condition = |object: Option<&K>| object.is_some_and(&is_so);
-    match timeout(PATIENCE, await_condition(api.clone(), name, condition)).await {
-        Ok(object) => object.expect("a watch").expect("an object"),
-        Err(_) => panic!(
-            "{name}: not within {PATIENCE:?}: {what}; it is {:#?}",
-            api.get_opt(name).await
-        ),
+    let waited = timeout(PATIENCE, await_condition(api.clone(), name, condition)).await;
+    if let Ok(object) = waited {
+        return object.expect("a watch").expect("an object");
     }
+    let now = api.get_opt(name).await;
+    panic!("{name}: not within {PATIENCE:?}: {what}; it is {now:#?}");
 }
 
 /// Merges `patch` into `target`; null removes.

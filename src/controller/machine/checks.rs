@@ -56,7 +56,7 @@ impl Machine {
             }
             Err(error) => {
                 self.writes.api_failed(&error, now.instant);
-                let failure = write_failure("the source", key, &error);
+                let failure = write_failure("look whether the source may be written for", &error);
                 if self
                     .sources
                     .get_mut(key)

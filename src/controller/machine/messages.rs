@@ -162,7 +162,7 @@ pub enum Notice {
         /// The source.
         source: Key,
         /// How.
-        report: Report,
+        report: Box<Report>,
         /// How long the listing took, where it was complete.
         listing: Option<Duration>,
         /// How long the whole pass took.

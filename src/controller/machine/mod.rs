@@ -107,7 +107,7 @@ impl Machine {
             Input::MirrorsRelisted(scope) => self.relisted(scope.as_deref(), now),
             Input::Synced => self.synced = true,
             Input::CredentialsRead(key, pass, result) => {
-                self.credentials_read(&key, pass, result, now)
+                self.credentials_read(&key, pass, result, now);
             }
             Input::Listed(key, pass, result) => self.listed(&key, pass, result, now),
             Input::Checked(key, uid, result) => self.checked(&key, &uid, result, now),

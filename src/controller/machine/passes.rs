@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::state::{Claim, Pass, SourceState, Stage};
 use super::{Action, CredentialsError, ListingError, Machine, Notice, Now};
+use crate::api::conditions::READY;
 use crate::api::{CredentialsType, PoolCounts};
 use crate::controller::fetch::Listing;
 use crate::controller::key::Key;
@@ -13,15 +14,15 @@ use crate::controller::pace::{REFRESH_GAP, after_failures, credentials_retry, ne
 use crate::controller::report::{PassFailure, PassResult, Report};
 use crate::mirror::Desired;
 use crate::mirror::apply::WriteError;
-use crate::modelarts::Credentials;
+use crate::modelarts::{Credentials, Reason};
 
 /// How long a listing may take.
-pub(in crate::controller) const LISTING_DEADLINE: Duration = Duration::from_secs(900);
+pub(in crate::controller) const LISTING_DEADLINE: Duration = Duration::from_mins(15);
 /// How long no planned write may be settled.
-pub(super) const WRITING_DEADLINE: Duration = Duration::from_secs(300);
+pub(super) const WRITING_DEADLINE: Duration = Duration::from_mins(5);
 /// How long a rejected key is not used: the cloud locks a key after six rejected requests, for five
 /// minutes.
-const REJECTED_KEY_PAUSE: Duration = Duration::from_secs(300);
+const REJECTED_KEY_PAUSE: Duration = Duration::from_mins(5);
 
 impl Machine {
     pub(super) fn next_pass(&mut self, now: Now) -> Option<Action> {
@@ -111,7 +112,7 @@ impl Machine {
                     credentials.clone()
                 }
                 _ => {
-                    let failure = write_failure("Secret", key, &error);
+                    let failure = write_failure("read the Secret with the credentials", &error);
                     return self.end_pass(key, Some(failure), now);
                 }
             },
@@ -124,8 +125,7 @@ impl Machine {
         state.credentials = Some(credentials.clone());
         if let Some(until) = self.rejected.get(&fingerprint) {
             let wait = until.duration_since(now.instant).as_secs();
-            tracing::debug!(source = %key, "the key was rejected; not asking for another {wait} s");
-            return self.wait_for_key(key, now);
+            return self.wait_for_key(key, wait, now);
         }
         pass.key = Some(fingerprint);
         let pass = pass.clone();
@@ -133,11 +133,25 @@ impl Machine {
         self.listings.push_back(key.clone());
     }
 
-    /// Ends a pass that asks nothing, since its key was rejected: what was said of that stays said.
-    pub(super) fn wait_for_key(&mut self, key: &Key, now: Now) {
-        self.stop_pass(key);
-        let interval = self.interval(key);
-        self.set_due(key, Some(now.instant + credentials_retry(interval)));
+    /// Ends a pass that asks nothing, since its key was rejected: for this source, which says so
+    /// already, or for another one.
+    fn wait_for_key(&mut self, key: &Key, wait: u64, now: Now) {
+        tracing::debug!(source = %key, "the key was rejected; not asking for another {wait} s");
+        let reason = Reason::CredentialsRejected.as_str();
+        let said = self
+            .sources
+            .get(key)
+            .is_some_and(|s| s.source.says(READY, reason));
+        if said {
+            self.stop_pass(key);
+            let interval = self.interval(key);
+            self.set_due(key, Some(now.instant + credentials_retry(interval)));
+        } else {
+            let message = format!(
+                "the cloud has rejected this key for another source; it is not tried again for {wait} s or until the Secret changes: check the keys in the Secret"
+            );
+            self.end_pass(key, Some(stalled(reason, message)), now);
+        }
     }
 
     pub(super) fn interval(&self, key: &Key) -> Duration {
@@ -309,7 +323,7 @@ impl Machine {
         };
         self.notices.push(Notice::PassEnded {
             source: key.clone(),
-            report: report.clone(),
+            report: Box::new(report.clone()),
             listing: pass.listed.map(|l| l.duration_since(pass.begun)),
             whole: now.instant.duration_since(pass.begun),
             failures: state.failures,
@@ -346,7 +360,7 @@ impl Machine {
             .map(|(k, _)| k.clone())
             .collect();
         for key in writing {
-            let failure = write_failure("mirrors", &key, error);
+            let failure = write_failure("write the mirrors", error);
             self.end_pass(&key, Some(failure), now);
         }
     }
@@ -357,14 +371,13 @@ fn succeeded(state: &SourceState) -> PassResult {
     let mut skipped = state.unmirrorable.clone();
     let mut pools = 0;
     for claim in state.pools.iter().flat_map(HashMap::values) {
-        match &claim.skip {
-            Some(skip) => skipped.push(skip.clone()),
-            None => {
-                pools += 1;
-                if claim.desired.dedicate {
-                    counts.add(&claim.desired.counts);
-                }
-            }
+        if let Some(skip) = &claim.skip {
+            skipped.push(skip.clone());
+            continue;
+        }
+        pools += 1;
+        if claim.desired.dedicate {
+            counts.add(&claim.desired.counts);
         }
     }
     PassResult::Succeeded {
@@ -383,8 +396,8 @@ fn stalled(reason: &'static str, message: String) -> PassFailure {
     }
 }
 
-/// The failure of a pass whose write (or read) of `what` the API server did not accept.
-pub(super) fn write_failure(what: &str, key: &Key, error: &WriteError) -> PassFailure {
+/// The failure of a pass that could not do something (`what`) at the API server.
+pub(super) fn write_failure(what: &str, error: &WriteError) -> PassFailure {
     let reason = match error {
         WriteError::Unreachable(_) => "APIServerUnreachable",
         WriteError::Throttled { .. } => "APIServerThrottled",
@@ -397,7 +410,7 @@ pub(super) fn write_failure(what: &str, key: &Key, error: &WriteError) -> PassFa
     };
     PassFailure {
         reason,
-        message: format!("failed to write {what} of {key}: {error}"),
+        message: format!("failed to {what}: {error}"),
         stalled: false,
         retry_after: None,
     }

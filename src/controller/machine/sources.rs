@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::state::{SourceState, Stage};
 use super::{Machine, Notice, Now};
+use crate::api::conditions::READY;
 use crate::controller::key::Key;
 use crate::controller::pace::REFRESH_GAP;
 use crate::controller::source::Source;
@@ -58,14 +59,7 @@ impl Machine {
             return;
         };
         if state.suspended() {
-            let generation = state.source.generation;
-            let said = state
-                .source
-                .status
-                .conditions
-                .iter()
-                .flatten()
-                .any(|c| c.reason == "Suspended" && c.observed_generation == Some(generation));
+            let said = state.source.says(READY, "Suspended");
             self.stop_listing(&key);
             self.set_due(&key, None);
             if !said {

@@ -14,7 +14,7 @@ use crate::mirror::apply::WriteError;
 use crate::mirror::{Fingerprint, Observed, Skip, SkipReason, Step};
 
 /// How long a refused write is not tried again, unless somebody asks for a refresh.
-const REFUSED_PAUSE: Duration = Duration::from_secs(300);
+const REFUSED_PAUSE: Duration = Duration::from_mins(5);
 /// Conflicts in a row after which a pass no longer waits for a mirror.
 const MAX_CONFLICTS: u8 = 8;
 
@@ -275,7 +275,7 @@ impl Machine {
                 if absent {
                     claim.needs_check = next_check;
                 }
-                self.write_failed(source, key, *intent, error, now);
+                self.write_failed(source, key, *intent, &error, now);
             }
         }
     }
@@ -285,7 +285,7 @@ impl Machine {
         source: &Key,
         key: &Key,
         intent: Fingerprint,
-        error: WriteError,
+        error: &WriteError,
         now: Now,
     ) {
         let Some(claim) = self
@@ -296,7 +296,7 @@ impl Machine {
             return;
         };
         let name = &key.name;
-        let wait = match &error {
+        let wait = match error {
             WriteError::Refused(message) => {
                 let message = format!(
                     "{message}; mend what refuses it, or leave the pool out of the selection"
@@ -321,7 +321,7 @@ impl Machine {
                 return;
             }
             WriteError::Unreachable(_) => {
-                self.fail_writing_passes(&error, now);
+                self.fail_writing_passes(error, now);
                 self.enqueue(source, name, true);
                 return;
             }
@@ -334,7 +334,7 @@ impl Machine {
             }
         };
         claim.conflicts = 0;
-        let failure = write_failure("mirror", key, &error);
+        let failure = write_failure(&format!("write the mirror {key}"), error);
         tracing::warn!(pool = %key, source = %source, %error, "failed to write a mirror; trying again in {} s", wait.as_secs());
         if let Some(pass) = self.sources.get_mut(source).and_then(SourceState::writing) {
             pass.failure.get_or_insert(failure);

@@ -14,7 +14,7 @@ use crate::mirror::Step;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-fn names<'a>(writes: &'a [(String, Step)]) -> Vec<(&'a str, Step)> {
+fn names(writes: &[(String, Step)]) -> Vec<(&str, Step)> {
     writes.iter().map(|(n, s)| (n.as_str(), *s)).collect()
 }
 
@@ -22,7 +22,7 @@ fn names<'a>(writes: &'a [(String, Step)]) -> Vec<(&'a str, Step)> {
 fn a_new_pool_is_two_writes_and_a_quiet_pass_none() {
     let mut rig = Rig::new();
     rig.put_pool("a", "Running");
-    rig.see_source("s", json!({}));
+    rig.see_source("s", &json!({}));
     rig.run();
     assert_eq!(
         names(&rig.writes),
@@ -128,7 +128,7 @@ fn what_the_api_server_makes_of_a_write_is_final() {
     let mut rig = Rig::new();
     rig.api.mutate = Some(|spec| spec["type"] = json!("changed by a webhook"));
     rig.put_pool("a", "Running");
-    rig.see_source("s", json!({}));
+    rig.see_source("s", &json!({}));
     rig.run_for(600 * SECOND);
     assert!(rig.listings > 15, "{}", rig.listings);
     assert!(rig.writes.len() <= 4, "{:?}", rig.writes);
@@ -169,7 +169,9 @@ fn a_mirror_that_is_edited_again_and_again_waits_longer() {
 fn repairs_go_before_the_writes_of_a_pass() {
     let ids: Vec<String> = (0..100).map(|i| format!("new-{i:03}")).collect();
     let mut rig = Rig::with_pools(&["old", "old-too"]);
-    ids.iter().for_each(|id| rig.put_pool(id, "Running"));
+    for id in &ids {
+        rig.put_pool(id, "Running");
+    }
     rig.put_pool("old-too", "Error");
     rig.pass_time(60 * SECOND);
     // The pass is planned, its first write is under way.
@@ -217,8 +219,10 @@ fn a_stripped_owner_waits_for_a_check_of_the_source() {
 fn an_unreachable_api_server_is_asked_by_one_write_at_a_time() {
     let mut rig = Rig::new();
     let ids: Vec<String> = (0..50).map(|i| format!("p-{i:02}")).collect();
-    ids.iter().for_each(|id| rig.put_pool(id, "Running"));
-    rig.see_source("s", json!({}));
+    for id in &ids {
+        rig.put_pool(id, "Running");
+    }
+    rig.see_source("s", &json!({}));
     let mut under_way: Vec<_> = std::iter::from_fn(|| rig.next_write()).collect();
     assert_eq!(under_way.len(), 16, "all that may be written at once");
     rig.api.unreachable = true;
@@ -294,4 +298,37 @@ fn nothing_is_kept_of_what_neither_exists_nor_is_wanted() {
     rig.run_for(60 * SECOND);
     assert!(rig.machine.mirrors.get(&key("a")).is_none());
     assert!(rig.api.version() >= version);
+}
+
+#[test]
+fn a_key_rejected_for_one_source_is_told_by_all_and_tried_by_none() {
+    let mut rig = Rig::new();
+    rig.cloud = Err(ListingError {
+        failure: PassFailure {
+            reason: "CredentialsRejected",
+            message: "no".to_owned(),
+            stalled: true,
+            retry_after: None,
+        },
+        rejected: true,
+    });
+    rig.see_source("first", &json!({}));
+    rig.run();
+    rig.see_source("second", &json!({}));
+    rig.run();
+    assert_eq!(rig.listings, 1);
+    let said = rig.reports.iter().filter_map(|(name, status)| {
+        let conditions = status.conditions.as_ref()?;
+        let ready = conditions.iter().find(|c| c.type_ == "Ready")?;
+        Some((name.as_str(), ready.reason.as_str()))
+    });
+    let expected = [
+        ("first", "CredentialsRejected"),
+        ("second", "CredentialsRejected"),
+    ];
+    assert_eq!(said.collect::<Vec<_>>(), expected);
+    rig.run_for(299 * SECOND);
+    assert_eq!(rig.listings, 1, "not for five minutes");
+    rig.run_for(61 * SECOND);
+    assert!(rig.listings > 1, "and then again");
 }

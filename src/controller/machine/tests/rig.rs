@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use kube::core::DynamicObject;
 use serde_json::{Map, Value, json};
 
-use crate::api::{API_VERSION, CONTROLLER_NAME, POOL_KIND, SOURCE_KIND};
+use crate::api::{API_VERSION, CONTROLLER_NAME, ModelArtsPoolSourceStatus, POOL_KIND, SOURCE_KIND};
 use crate::controller::fetch::Listing;
 use crate::controller::key::Key;
 use crate::controller::machine::{
@@ -29,6 +29,8 @@ pub(super) struct Rig {
     pub(super) cloud: Result<BTreeMap<String, Value>, ListingError>,
     /// All writes to mirrors that were performed: name and step.
     pub(super) writes: Vec<(String, Step)>,
+    /// The statuses of sources that were written.
+    pub(super) reports: Vec<(String, ModelArtsPoolSourceStatus)>,
     /// Listings that were asked for.
     pub(super) listings: usize,
 }
@@ -55,6 +57,7 @@ impl Rig {
             api: Api::default(),
             cloud: Ok(BTreeMap::new()),
             writes: Vec::new(),
+            reports: Vec::new(),
             listings: 0,
         };
         rig.input(Input::Synced);
@@ -67,7 +70,7 @@ impl Rig {
         for id in ids {
             rig.put_pool(id, "Running");
         }
-        rig.see_source("s", json!({}));
+        rig.see_source("s", &json!({}));
         rig.run();
         rig.writes.clear();
         rig
@@ -81,7 +84,7 @@ impl Rig {
     }
 
     /// A source with this name, its uid, and `patch` over its metadata.
-    pub(super) fn see_source(&mut self, name: &str, metadata: Value) {
+    pub(super) fn see_source(&mut self, name: &str, metadata: &Value) {
         self.api.version += 1;
         let mut object = json!({
             "apiVersion": API_VERSION, "kind": SOURCE_KIND,
@@ -170,8 +173,11 @@ impl Rig {
                 self.input(Input::Checked(key, uid, answer));
             }
             Action::Write(ticket, order) => return Some((ticket, order)),
-            Action::Report { key, uid, .. } => {
+            Action::Report {
+                key, uid, status, ..
+            } => {
                 let answer = self.api.reach();
+                self.reports.push((key.name.to_string(), *status));
                 self.input(Input::Reported(key, uid, answer));
             }
         }
@@ -275,8 +281,8 @@ impl Api {
                 next["spec"] = spec;
                 let labels = raw(order.desired.labels.get());
                 let annotations = raw(order.desired.annotations.get());
-                let owned = json!({"f:metadata": {"f:labels": fields(&labels), "f:annotations": fields(&annotations)}});
-                own(&mut next, "", owned);
+                let fields = json!({"f:metadata": {"f:labels": fields(&labels), "f:annotations": fields(&annotations)}});
+                own(&mut next, "", &fields);
                 next["metadata"]["labels"] = labels;
                 next["metadata"]["annotations"] = annotations;
                 next["metadata"]["ownerReferences"] = owner;
@@ -286,7 +292,7 @@ impl Api {
                 status["observedGeneration"] = next["metadata"]["generation"].clone();
                 status["conditions"] = json!(order.conditions);
                 next["status"] = status;
-                own(&mut next, "status", json!({"f:status": {}}));
+                own(&mut next, "status", &json!({"f:status": {}}));
             }
             Step::ReplaceOwner => next["metadata"]["ownerReferences"] = owner,
             Step::Nothing | Step::Conflict => {}
@@ -309,7 +315,7 @@ fn fields(map: &Value) -> Value {
     )
 }
 
-fn own(object: &mut Value, subresource: &str, fields: Value) {
+fn own(object: &mut Value, subresource: &str, fields: &Value) {
     let entry = json!({"manager": CONTROLLER_NAME, "operation": "Apply", "subresource": subresource, "fieldsType": "FieldsV1", "fieldsV1": fields});
     let entries = &mut object["metadata"]["managedFields"];
     let mut kept: Vec<Value> = entries.as_array().cloned().unwrap_or_default();
