@@ -3,6 +3,8 @@
 CARGO ?= cargo
 SHELL = /bin/sh
 .DEFAULT_GOAL := help
+# More than there are cores: most tests wait, for a pass or for the API server.
+export RUST_TEST_THREADS ?= 8
 .PHONY: help demo test lint generate bench
 
 help: ## show this
