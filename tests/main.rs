@@ -12,6 +12,7 @@ mod api_server_outages;
 mod chart_grants_what_is_needed;
 mod chart_is_installed;
 mod chart_is_sound;
+mod cluster_binaries;
 mod cluster_processes;
 mod crds_are_generated;
 mod docs_are_generated;
