@@ -140,6 +140,12 @@ async fn measure(pools: usize) -> Results {
     env.refresh("s").await;
     let writes = mirror_writes(&mut controller).await;
     set(&mut results, "restart: writes to mirrors", writes);
+    // What no noise excuses: quiet passes and restarts write nothing, repairs begin within a second.
+    assert!(
+        quiet_writes == 0.0 && writes == 0.0,
+        "something was written"
+    );
+    assert!(idle < 1000.0 && slow < 1000.0, "repairs took too long");
     memory(&mut results, "restarted", &controller.pid().await);
     results
 }

@@ -8,7 +8,7 @@ use kube::{Api, Client};
 use tokio::time::timeout;
 
 use super::key::Key;
-use super::machine::{CredentialsError, LISTING_DEADLINE, ListingError};
+use super::machine::{CredentialsError, LISTING_DEADLINE, ListingError, SecretCredentials};
 use super::report::PassFailure;
 use super::source::Settings;
 use super::watch::sources;
@@ -105,7 +105,8 @@ pub(super) async fn list(
 
 fn listing_error(error: &CloudError) -> ListingError {
     let reason = error.reason();
-    let rejected = reason == Reason::CredentialsRejected;
+    // The cloud counts a signature that is too old like any other that is wrong.
+    let rejected = [Reason::CredentialsRejected, Reason::ClockSkew].contains(&reason);
     ListingError {
         failure: PassFailure {
             reason: reason.as_str(),
@@ -123,7 +124,7 @@ pub(super) async fn read_credentials(
     namespace: &str,
     type_: CredentialsType,
     name: &str,
-) -> Result<Credentials, CredentialsError> {
+) -> Result<SecretCredentials, CredentialsError> {
     let api: Api<Secret> = Api::namespaced(client, namespace);
     let secret = call(api.get(name)).await.map_err(|error| match error {
         WriteError::NotFound(_) => CredentialsError::Secret {
@@ -132,6 +133,8 @@ pub(super) async fn read_credentials(
         },
         error => CredentialsError::ApiServer(error),
     })?;
+    let entries = secret.metadata.managed_fields.iter().flatten();
+    let changed = entries.filter_map(|e| e.time.as_ref()).map(|t| t.0).max();
     let secret_type = secret.type_.as_deref().unwrap_or("Opaque");
     if !["Opaque", CREDENTIALS_SECRET_TYPE].contains(&secret_type) {
         return Err(CredentialsError::Secret {
@@ -151,10 +154,16 @@ pub(super) async fn read_credentials(
         CredentialsType::Token => Credentials::token(&data),
         _ => Credentials::access_key(&data),
     };
-    parsed.map_err(|error| CredentialsError::Secret {
-        reason: "SecretInvalid",
-        message: format!("the Secret {namespace}/{name}: {error}"),
-    })
+    match parsed {
+        Ok(credentials) => Ok(SecretCredentials {
+            credentials,
+            changed,
+        }),
+        Err(error) => Err(CredentialsError::Secret {
+            reason: "SecretInvalid",
+            message: format!("the Secret {namespace}/{name}: {error}"),
+        }),
+    }
 }
 
 /// Whether the source `key` is there with this uid, and neither it nor its namespace is being

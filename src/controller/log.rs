@@ -24,6 +24,6 @@ pub(super) fn log(notice: &Notice) {
         PassResult::Succeeded { pools, skipped, .. } => {
             tracing::debug!(%source, pools, skipped = skipped.len(), listing_ms, whole_ms, "pass succeeded");
         }
-        PassResult::Suspended => {}
+        PassResult::Suspended | PassResult::Begun => {}
     }
 }

@@ -17,8 +17,8 @@ mod watch;
 pub use fetch::Listing;
 pub use key::Key;
 pub use machine::{
-    Action, CredentialsError, Input, Limits, ListingError, Machine, Notice, Now, WriteOrder,
-    WriteTicket,
+    Action, CredentialsError, Input, Limits, ListingError, Machine, Notice, Now, SecretCredentials,
+    WriteOrder, WriteTicket,
 };
 pub use report::{PassFailure, PassResult, Report, fresh_until, status_after};
 pub use run::{Options, run};

@@ -9,6 +9,9 @@ const MAX_BACKOFF: Duration = Duration::from_mins(10);
 /// How soon credentials that are missing or rejected are looked at again, where the interval is not
 /// shorter.
 const CREDENTIALS_RETRY: Duration = Duration::from_mins(1);
+/// How long a rejected key is not used: the cloud locks a key after six rejected requests, for five
+/// minutes.
+pub(super) const REJECTED_KEY_PAUSE: Duration = Duration::from_mins(5);
 /// At most one requested refresh in this time.
 pub(super) const REFRESH_GAP: Duration = Duration::from_secs(5);
 /// A mirror that is changed again within this time waits before it is repaired again.
@@ -72,29 +75,33 @@ impl Repairs {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct ApiPause {
     until: Option<Instant>,
+    /// What the server asked for: a call that succeeds meanwhile does not end that.
+    asked: Option<Instant>,
     failures: u32,
 }
 
 impl ApiPause {
     /// Begins or prolongs the pause: 0.2 s doubled up to 3 s, or what the server asked for.
     pub(super) fn extend(&mut self, now: Instant, asked: Option<Duration>) {
+        self.asked = self.asked.max(asked.map(|asked| now + asked));
         // Calls that were under way together fail together; they count as one failure.
         if self.until.is_some_and(|until| now < until) {
             return;
         }
         let own = Duration::from_millis(200 << self.failures.min(4)).min(Duration::from_secs(3));
-        self.until = Some(now + asked.unwrap_or_default().max(own));
+        self.until = Some(now + own);
         self.failures = self.failures.saturating_add(1);
     }
 
-    /// Ends the pause: a call succeeded.
+    /// Ends the pause, but for what the server asked for: a call succeeded.
     pub(super) fn end(&mut self) {
-        *self = Self::default();
+        self.until = None;
+        self.failures = 0;
     }
 
     /// Until when nothing is written, where that is later than `now`.
     pub(super) fn until(&self, now: Instant) -> Option<Instant> {
-        self.until.filter(|until| now < *until)
+        self.until.max(self.asked).filter(|until| now < *until)
     }
 
     /// Whether the last call failed: until one succeeds, calls go one at a time.
@@ -165,6 +172,9 @@ mod tests {
         pause.extend(later, Some(7 * SECOND));
         assert_eq!(pause.until(later), Some(later + 7 * SECOND));
         pause.end();
-        assert_eq!(pause.until(later), None);
+        assert_eq!(pause.until(later), Some(later + 7 * SECOND), "as asked");
+        pause.extend(later, None);
+        pause.end();
+        assert_eq!(pause.until(later + 7 * SECOND), None);
     }
 }

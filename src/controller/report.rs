@@ -45,6 +45,21 @@ pub enum PassResult {
     Failed(PassFailure),
     /// The source is suspended.
     Suspended,
+    /// The first pass of a new source has begun.
+    Begun,
+}
+
+impl PassResult {
+    /// Whether nothing is left of `older` in a status once this is said.
+    #[must_use]
+    pub fn says_over(&self, older: &Self) -> bool {
+        match (self, older) {
+            // A success sets times and sums that the others keep, a failure the time of the attempt.
+            (Self::Succeeded { .. }, _) => true,
+            (_, Self::Succeeded { .. }) | (Self::Suspended | Self::Begun, Self::Failed(_)) => false,
+            _ => true,
+        }
+    }
 }
 
 /// A pass that has ended.
@@ -80,6 +95,15 @@ pub fn status_after(
                 "Suspended",
                 "spec.suspend is true: the cloud is not asked, the mirrors stay as they are",
             ));
+        }
+        PassResult::Begun => {
+            conditions.push(ConditionState::new(
+                READY,
+                ConditionStatus::Unknown,
+                "FirstPass",
+                "the first pass has begun and has not ended yet",
+            ));
+            conditions.push(first_pass());
         }
         PassResult::Failed(failure) => {
             next.last_attempt_time = Some(whole_seconds(report.started));
@@ -117,26 +141,10 @@ pub fn status_after(
                 "Synced",
                 "",
             ));
-            if let Some(skipped) = &next.skipped {
-                let ids: Vec<_> = skipped
-                    .pools
-                    .iter()
-                    .map(|p| format!("{} ({})", p.id, p.reason))
-                    .collect();
-                let message = format!(
-                    "{} pools are not mirrored: {}",
-                    skipped.count,
-                    ids.join(", ")
-                );
-                conditions.push(ConditionState::new(
-                    POOLS_SKIPPED,
-                    ConditionStatus::True,
-                    "PoolsSkipped",
-                    message,
-                ));
-            }
         }
     }
+    // As long as it is so, also while passes fail.
+    conditions.extend(next.skipped.as_ref().map(pools_skipped));
     if report.refresh.is_some() {
         next.last_handled_refresh.clone_from(&report.refresh);
     }
@@ -158,6 +166,22 @@ pub fn fresh_until(started: Timestamp, interval: Duration) -> Option<Timestamp> 
     started
         .checked_add(SignedDuration::try_from(interval + slack).ok()?)
         .ok()
+}
+
+fn pools_skipped(skipped: &SkippedPools) -> ConditionState {
+    let pools = skipped.pools.iter();
+    let ids: Vec<_> = pools.map(|p| format!("{} ({})", p.id, p.reason)).collect();
+    let message = format!(
+        "{} pools are not mirrored: {}",
+        skipped.count,
+        ids.join(", ")
+    );
+    ConditionState::new(
+        POOLS_SKIPPED,
+        ConditionStatus::True,
+        "PoolsSkipped",
+        message,
+    )
 }
 
 fn first_pass() -> ConditionState {

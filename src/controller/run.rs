@@ -1,10 +1,10 @@
 //! Feeds the machine and performs what it says. The only place of the controller with IO.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::future::BoxFuture;
+use futures::future::{AbortHandle, Abortable, Aborted, BoxFuture, abortable};
 use futures::stream::{FuturesUnordered, SelectAll, StreamExt};
 use futures::{FutureExt, Stream};
 use jiff::Timestamp;
@@ -69,7 +69,9 @@ struct Driver {
     /// Calls to the API server: awaited at the end.
     calls: FuturesUnordered<BoxFuture<'static, Input>>,
     /// Requests to the cloud: dropped at the end.
-    listings: FuturesUnordered<BoxFuture<'static, Input>>,
+    listings: FuturesUnordered<Abortable<BoxFuture<'static, Input>>>,
+    /// How a listing is given up, by its pass.
+    listing_of: HashMap<u64, AbortHandle>,
     /// Watches that have not shown everything, with what is wrong.
     unsynced: BTreeMap<WatchId, String>,
     /// Sources seen since the relist of their watch began.
@@ -85,6 +87,7 @@ pub async fn run(options: Options, shutdown: impl Future<Output = ()>) {
         machine: Machine::new(Limits::default(), fastrand::u64(..)),
         calls: FuturesUnordered::new(),
         listings: FuturesUnordered::new(),
+        listing_of: HashMap::new(),
         unsynced: ids.map(|id| (id, "not listed yet".to_owned())).collect(),
         relisted: BTreeMap::new(),
         options,
@@ -109,7 +112,7 @@ pub async fn run(options: Options, shutdown: impl Future<Output = ()>) {
             () = &mut shutdown => break,
             Some(input) = driver.calls.next(), if !driver.calls.is_empty() => driver.machine.handle(input, time()),
             Some((id, event)) = events.next() => driver.watched(&id, event),
-            Some(input) = driver.listings.next(), if !driver.listings.is_empty() => driver.machine.handle(input, time()),
+            Some(input) = driver.listings.next(), if !driver.listings.is_empty() => driver.listed(input),
             () = tokio::time::sleep_until(wakeup.into()) => {}
         }
     }
@@ -166,6 +169,11 @@ impl Driver {
                     }
                     .boxed(),
                 ),
+                Action::GiveUp { pass } => {
+                    if let Some(listing) = self.listing_of.remove(&pass) {
+                        listing.abort();
+                    }
+                }
                 Action::List {
                     key,
                     pass,
@@ -181,11 +189,10 @@ impl Driver {
                         previous,
                         self.shape.clone(),
                     );
-                    self.listings.push(
-                        listing
-                            .map(move |result| Input::Listed(key, pass, result))
-                            .boxed(),
-                    );
+                    let listed = listing.map(move |result| Input::Listed(key, pass, result));
+                    let (listing, handle) = abortable(listed.boxed());
+                    self.listings.push(listing);
+                    self.listing_of.insert(pass, handle);
                 }
                 Action::Check { key, uid } => self.calls.push(
                     async move {
@@ -203,16 +210,27 @@ impl Driver {
                     key,
                     uid,
                     resource_version,
+                    number,
                     status,
                 } => self.calls.push(
                     async move {
                         let result =
                             write_status(&client, &key, &uid, resource_version, &status).await;
-                        Input::Reported(key, uid, result)
+                        Input::Reported(key, uid, number, result)
                     }
                     .boxed(),
                 ),
             }
+        }
+    }
+
+    /// A listing ended, or was given up.
+    fn listed(&mut self, input: Result<Input, Aborted>) {
+        if let Ok(input) = input {
+            if let Input::Listed(_, pass, _) = &input {
+                self.listing_of.remove(pass);
+            }
+            self.machine.handle(input, time());
         }
     }
 

@@ -72,9 +72,8 @@ pub(super) fn watch(api: Api<DynamicObject>) -> BoxStream<'static, WatchEvent> {
 }
 
 fn begin(api: &Api<DynamicObject>) -> BoxStream<'static, watcher::Result<Event<DynamicObject>>> {
-    // Any version is good enough for a list: the watch brings what is newer.
+    // Not any version: a list that is older than our own last writes would not show what they made.
     let config = watcher::Config::default()
-        .any_semantic()
         .page_size(PAGE_SIZE)
         .timeout(WATCH_SECONDS);
     watcher(api.clone(), config).boxed()

@@ -243,7 +243,7 @@ impl Metrics {
                         "success"
                     }
                     PassResult::Failed(failure) => failure.reason,
-                    PassResult::Suspended => return,
+                    PassResult::Suspended | PassResult::Begun => return,
                 };
                 let SourceLabels { namespace, source } = labels;
                 for (step, duration) in [("list", *listing), ("total", Some(*whole))] {

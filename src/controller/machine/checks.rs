@@ -48,7 +48,7 @@ impl Machine {
             Ok(false) => {
                 tracing::info!(source = %key, "the source or its namespace is being deleted; nothing more is written for it");
                 state.pools = None;
-                state.report = None;
+                self.drop_reports(key);
                 self.stop_pass(key);
                 // Where it was a mistake (the same name anew), its own event begins anew.
                 self.set_due(key, None);

@@ -42,7 +42,7 @@ pub enum Input {
     /// Sources and mirrors have all been seen once: passes may begin.
     Synced,
     /// The credentials of a pass were read.
-    CredentialsRead(Key, u64, Result<Credentials, CredentialsError>),
+    CredentialsRead(Key, u64, Result<SecretCredentials, CredentialsError>),
     /// The listing of a pass ended.
     Listed(Key, u64, Result<Listing, ListingError>),
     /// The check of a source ended: whether it may be written for.
@@ -50,7 +50,7 @@ pub enum Input {
     /// A write ended.
     Written(WriteTicket, Result<Box<Observed>, WriteError>),
     /// The write of a source's status ended.
-    Reported(Key, Box<str>, Result<(), WriteError>),
+    Reported(Key, Box<str>, u64, Result<(), WriteError>),
 }
 
 /// What to do.
@@ -80,6 +80,11 @@ pub enum Action {
         /// The last complete listing.
         previous: Vec<(Arc<str>, Arc<Desired>)>,
     },
+    /// Give up the listing of a pass, where it goes on.
+    GiveUp {
+        /// The pass.
+        pass: u64,
+    },
     /// Check that a source may be written for: it is there with this uid, is not being deleted, and
     /// neither is its namespace.
     Check {
@@ -96,6 +101,8 @@ pub enum Action {
         key: Key,
         /// Its uid.
         uid: Box<str>,
+        /// Which report is the last in it.
+        number: u64,
         /// The version that `status` was made from.
         resource_version: u64,
         /// The status to write.
@@ -129,6 +136,15 @@ pub struct WriteOrder {
     pub observed: Option<Box<Observed>>,
     /// The conditions to write with the status.
     pub conditions: Vec<Condition>,
+}
+
+/// Credentials from a Secret.
+#[derive(Debug)]
+pub struct SecretCredentials {
+    /// What it holds.
+    pub credentials: Credentials,
+    /// When it was changed last, where the API server tells.
+    pub changed: Option<Timestamp>,
 }
 
 /// Why there are no credentials.

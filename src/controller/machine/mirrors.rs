@@ -78,16 +78,16 @@ impl Mirrors {
         }
     }
 
-    /// Mirrors that were not seen since the relist began, each with the version that was known.
-    fn unseen(&mut self, namespace: Option<&str>) -> Vec<(Key, u64)> {
+    /// Mirrors that were not seen since the relist began.
+    fn unseen(&mut self, namespace: Option<&str>) -> Vec<Key> {
         let mut unseen = Vec::new();
         for (key, mirror) in &mut self.0 {
             if mirror.seen || namespace.is_some_and(|n| n != &*key.namespace) {
                 continue;
             }
             mirror.doubtful = mirror.busy;
-            if let Some(observed) = &mirror.observed {
-                unseen.push((key.clone(), observed.resource_version));
+            if mirror.observed.is_some() {
+                unseen.push(key.clone());
             }
         }
         unseen
@@ -138,6 +138,7 @@ impl MirrorState {
     /// known before the watch shows them, and a relist may show an older version.
     fn see(&mut self, observed: Observed) -> bool {
         self.seen = true;
+        self.doubtful = false;
         let version = observed.resource_version;
         let known = self.observed.as_ref().map(|o| o.resource_version);
         if version <= self.gone_at || known.is_some_and(|known| known >= version) {
@@ -241,8 +242,14 @@ impl Machine {
 
     /// A relist has ended: what it did not show is gone.
     pub(super) fn relisted(&mut self, namespace: Option<&str>, now: Now) {
-        for (key, version) in self.mirrors.unseen(namespace) {
-            self.mirror_gone(&key, version, now);
+        for key in self.mirrors.unseen(namespace) {
+            let mirror = self.mirrors.entry(&key);
+            // Not as a deletion: the list tells no version at which it was gone.
+            mirror.forget();
+            if !mirror.busy {
+                self.drifted(&key, None, now);
+                self.forget_unclaimed(&key);
+            }
         }
     }
 

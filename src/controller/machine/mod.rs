@@ -6,6 +6,7 @@
 //! be and what is, and repairs go before the writes of a pass.
 
 mod checks;
+mod keys;
 mod messages;
 mod mirrors;
 mod passes;
@@ -22,12 +23,15 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 
+use keys::Keys;
 pub use messages::{
-    Action, CredentialsError, Input, ListingError, Notice, Now, WriteOrder, WriteTicket,
+    Action, CredentialsError, Input, ListingError, Notice, Now, SecretCredentials, WriteOrder,
+    WriteTicket,
 };
 use mirrors::Mirrors;
 pub(in crate::controller) use passes::LISTING_DEADLINE;
-use state::SourceState;
+use passes::WRITING_DEADLINE;
+use state::{SourceState, Stage};
 use writes::Writes;
 
 use super::key::Key;
@@ -64,11 +68,12 @@ pub struct Machine {
     /// When the next pass of each source begins.
     due: BTreeSet<(Instant, Key)>,
     running: usize,
-    /// Keys that the cloud rejected, and until when they are not used.
-    rejected: HashMap<u64, Instant>,
+    keys: Keys,
     checks: BTreeSet<Key>,
-    /// Sources whose credentials are read and whose listing may begin.
-    listings: VecDeque<Key>,
+    /// Sources whose credentials are read and whose listing may begin, with the pass it is for.
+    listings: VecDeque<(Key, u64)>,
+    /// Passes whose listings go on and are of no use any more.
+    given_up: Vec<u64>,
     reports: BTreeSet<Key>,
     notices: Vec<Notice>,
 }
@@ -88,7 +93,8 @@ impl Machine {
             writes: Writes::default(),
             due: BTreeSet::new(),
             running: 0,
-            rejected: HashMap::new(),
+            keys: Keys::default(),
+            given_up: Vec::new(),
             checks: BTreeSet::new(),
             listings: VecDeque::new(),
             reports: BTreeSet::new(),
@@ -112,7 +118,9 @@ impl Machine {
             Input::Listed(key, pass, result) => self.listed(&key, pass, result, now),
             Input::Checked(key, uid, result) => self.checked(&key, &uid, result, now),
             Input::Written(ticket, result) => self.written(&ticket, result.map(|o| *o), now),
-            Input::Reported(key, uid, result) => self.reported(&key, &uid, result, now),
+            Input::Reported(key, uid, number, result) => {
+                self.reported(&key, &uid, number, result, now);
+            }
         }
     }
 
@@ -121,10 +129,20 @@ impl Machine {
         if !self.synced {
             return None;
         }
+        if let Some(pass) = self.given_up.pop() {
+            return Some(Action::GiveUp { pass });
+        }
+        // After a pause the reports go first: a write that fails again begins the next pause, and what
+        // is wrong would never be said.
+        if self.writes.is_probing()
+            && let Some(report) = self.next_report(now)
+        {
+            return Some(report);
+        }
         // A write that waits for a check asks for it: checks come after writes.
         self.next_write(now, self.limits.writes)
             .or_else(|| self.next_check())
-            .or_else(|| self.next_listing())
+            .or_else(|| self.next_listing(now))
             .or_else(|| self.next_report(now))
             .or_else(|| self.next_pass(now))
     }
@@ -132,16 +150,20 @@ impl Machine {
     /// When [`Machine::next_action`] may say something new though nothing happened.
     #[must_use]
     pub fn next_wakeup(&self, now: Now) -> Option<Instant> {
+        if !self.synced {
+            return None;
+        }
         let pass = self
             .due
             .first()
             .filter(|_| self.running < self.limits.passes)
             .map(|(due, _)| *due);
-        let report = self
-            .reports
-            .iter()
-            .filter_map(|key| self.sources.get(key)?.report_after)
-            .min();
+        let waiting = self.reports.iter().filter_map(|key| self.sources.get(key));
+        let report = waiting
+            .filter(|s| !s.reporting)
+            .filter_map(|s| s.report_after)
+            .min()
+            .filter(|_| !self.writes.is_paused(now.instant));
         [pass, report, self.writes.next_wakeup(now.instant)]
             .into_iter()
             .flatten()
@@ -156,7 +178,15 @@ impl Machine {
     /// The first pass that is `late` past its deadline: the loop is stuck.
     #[must_use]
     pub fn stuck(&self, now: Instant, late: Duration) -> Option<&Key> {
-        let is_late = |s: &SourceState| s.pass().is_some_and(|p| now > p.deadline + late);
+        // A write that was answered, whatever the answer, is no sign of a loop that is stuck.
+        let answered = self.writes.last_answer().map(|at| at + WRITING_DEADLINE);
+        let is_late = |s: &SourceState| match (&s.stage, s.pass()) {
+            (Stage::Writing(_), Some(p)) => {
+                now > answered.map_or(p.deadline, |a| a.max(p.deadline)) + late
+            }
+            (_, Some(p)) => now > p.deadline + late,
+            (_, None) => false,
+        };
         self.sources
             .iter()
             .find(|(_, s)| is_late(s))

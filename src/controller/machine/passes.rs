@@ -4,25 +4,28 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::keys::Leave;
 use super::state::{Claim, Pass, SourceState, Stage};
-use super::{Action, CredentialsError, ListingError, Machine, Notice, Now};
+use super::{Action, CredentialsError, ListingError, Machine, Notice, Now, SecretCredentials};
 use crate::api::conditions::READY;
-use crate::api::{CredentialsType, PoolCounts};
+use crate::api::{CredentialsType, ModelArtsPoolSourceStatus, PoolCounts};
 use crate::controller::fetch::Listing;
 use crate::controller::key::Key;
-use crate::controller::pace::{REFRESH_GAP, after_failures, credentials_retry, next_interval};
+use crate::controller::pace::{
+    REFRESH_GAP, REJECTED_KEY_PAUSE, after_failures, credentials_retry, next_interval,
+};
 use crate::controller::report::{PassFailure, PassResult, Report};
 use crate::mirror::Desired;
 use crate::mirror::apply::WriteError;
-use crate::modelarts::{Credentials, Reason};
+use crate::modelarts::Reason;
 
 /// How long a listing may take.
 pub(in crate::controller) const LISTING_DEADLINE: Duration = Duration::from_mins(15);
 /// How long no planned write may be settled.
 pub(super) const WRITING_DEADLINE: Duration = Duration::from_mins(5);
-/// How long a rejected key is not used: the cloud locks a key after six rejected requests, for five
-/// minutes.
-const REJECTED_KEY_PAUSE: Duration = Duration::from_mins(5);
+
+/// Reasons that count as rejections of a key.
+pub(super) const REJECTIONS: [Reason; 2] = [Reason::CredentialsRejected, Reason::ClockSkew];
 
 impl Machine {
     pub(super) fn next_pass(&mut self, now: Now) -> Option<Action> {
@@ -55,6 +58,7 @@ impl Machine {
             refresh: state.source.refresh.clone(),
             key: None,
             listed: None,
+            asking: false,
             outstanding: 0,
             failure: None,
             deadline: now.instant + LISTING_DEADLINE,
@@ -62,6 +66,11 @@ impl Machine {
         state.last_start = Some(now.instant);
         self.running += 1;
         state.stage = Stage::ReadingCredentials(pass);
+        let first = state.source.status == ModelArtsPoolSourceStatus::default();
+        if first && state.reports.is_empty() {
+            self.report_first_pass(key, now);
+        }
+        let state = self.sources.get(key)?;
         let settings = match &state.source.settings {
             Ok(settings) => settings,
             Err(message) => {
@@ -91,10 +100,9 @@ impl Machine {
         &mut self,
         key: &Key,
         id: u64,
-        result: Result<Credentials, CredentialsError>,
+        result: Result<SecretCredentials, CredentialsError>,
         now: Now,
     ) {
-        self.rejected.retain(|_, until| *until > now.instant);
         let Some(state) = self.sources.get_mut(key) else {
             return;
         };
@@ -104,8 +112,12 @@ impl Machine {
         if pass.id != id {
             return;
         }
+        let mut changed = None;
         let credentials = match result {
-            Ok(credentials) => Arc::new(credentials),
+            Ok(read) => {
+                changed = read.changed;
+                Arc::new(read.credentials)
+            }
             // The API server's outage is not the cloud's: what is known is used on.
             Err(CredentialsError::ApiServer(error)) => match &state.credentials {
                 Some(credentials) if !matches!(error, WriteError::Forbidden(_)) => {
@@ -122,31 +134,40 @@ impl Machine {
             }
         };
         let fingerprint = credentials.fingerprint();
-        state.credentials = Some(credentials.clone());
-        if let Some(until) = self.rejected.get(&fingerprint) {
-            let wait = until.duration_since(now.instant).as_secs();
+        state.credentials = Some(credentials);
+        // What was rejected before this process began is not tried again either, unless it was changed.
+        if let Some(at) = state.rejected_at.take()
+            && changed.is_none_or(|changed| changed <= at)
+        {
+            let ago = Duration::try_from(now.wall.duration_since(at)).unwrap_or_default();
+            self.keys.reject(fingerprint, ago, now.instant);
+        }
+        let own = state.rejected.filter(|(key, _)| *key == fingerprint);
+        let own = own.and_then(|(_, until)| until.checked_duration_since(now.instant));
+        let wait = self.keys.refused(fingerprint, now.instant).max(own);
+        if let Some(wait) = wait.filter(|wait| !wait.is_zero()) {
             return self.wait_for_key(key, wait, now);
         }
         pass.key = Some(fingerprint);
+        // It may have to wait for others, for as long as they take.
+        pass.deadline = now.instant + 100 * LISTING_DEADLINE;
         let pass = pass.clone();
+        self.listings.push_back((key.clone(), pass.id));
         state.stage = Stage::Listing(pass);
-        self.listings.push_back(key.clone());
     }
 
     /// Ends a pass that asks nothing, since its key was rejected: for this source, which says so
     /// already, or for another one.
-    fn wait_for_key(&mut self, key: &Key, wait: u64, now: Now) {
+    fn wait_for_key(&mut self, key: &Key, wait: Duration, now: Now) {
+        let wait = wait.as_secs() + 1;
         tracing::debug!(source = %key, "the key was rejected; not asking for another {wait} s");
-        let reason = Reason::CredentialsRejected.as_str();
-        let said = self
-            .sources
-            .get(key)
-            .is_some_and(|s| s.source.says(READY, reason));
-        if said {
+        let said = |s: &SourceState| REJECTIONS.iter().any(|r| s.source.says(READY, r.as_str()));
+        if self.sources.get(key).is_some_and(said) {
             self.stop_pass(key);
             let interval = self.interval(key);
             self.set_due(key, Some(now.instant + credentials_retry(interval)));
         } else {
+            let reason = Reason::CredentialsRejected.as_str();
             let message = format!(
                 "the cloud has rejected this key for another source; it is not tried again for {wait} s or until the Secret changes: check the keys in the Secret"
             );
@@ -162,32 +183,48 @@ impl Machine {
         settings.map_or(Duration::from_secs(30), |s| s.interval)
     }
 
-    /// The listing that [`Machine::credentials_read`] has made ready.
-    pub(super) fn next_listing(&mut self) -> Option<Action> {
-        loop {
-            let key = self.listings.pop_front()?;
-            let Some(state) = self.sources.get(&key) else {
-                continue;
-            };
-            let (Stage::Listing(pass), Ok(settings), Some(credentials)) =
-                (&state.stage, &state.source.settings, &state.credentials)
-            else {
-                continue;
-            };
-            let previous = state
-                .pools
-                .iter()
-                .flatten()
-                .map(|(n, c)| (n.clone(), c.desired.clone()))
-                .collect();
-            return Some(Action::List {
-                pass: pass.id,
-                settings: Box::new(settings.clone()),
-                credentials: credentials.clone(),
-                previous,
-                key,
+    /// The next listing whose credentials are read and may be used.
+    pub(super) fn next_listing(&mut self, now: Now) -> Option<Action> {
+        let mut index = 0;
+        while let Some((key, id)) = self.listings.get(index).cloned() {
+            let pass = self.sources.get_mut(&key).and_then(|s| match &mut s.stage {
+                Stage::Listing(pass) if pass.id == id => Some(pass),
+                _ => None,
             });
+            let Some((fingerprint, pass)) = pass.and_then(|p| Some((p.key?, p))) else {
+                // The pass was given up.
+                self.listings.remove(index);
+                continue;
+            };
+            match self.keys.ask(fingerprint, id, now.instant) {
+                Leave::Wait => index += 1,
+                Leave::Given => {
+                    self.listings.remove(index);
+                    pass.asking = true;
+                    pass.deadline = now.instant + LISTING_DEADLINE;
+                    return self.list(key);
+                }
+                Leave::Refused(wait) => {
+                    self.listings.remove(index);
+                    self.wait_for_key(&key, wait, now);
+                }
+            }
         }
+        None
+    }
+
+    fn list(&self, key: Key) -> Option<Action> {
+        let state = self.sources.get(&key)?;
+        let previous = state.pools.iter().flatten();
+        Some(Action::List {
+            pass: state.pass()?.id,
+            settings: Box::new(state.source.settings.clone().ok()?),
+            credentials: state.credentials.clone()?,
+            previous: previous
+                .map(|(name, claim)| (name.clone(), claim.desired.clone()))
+                .collect(),
+            key,
+        })
     }
 
     pub(super) fn listed(
@@ -206,11 +243,20 @@ impl Machine {
         if pass.id != id {
             return;
         }
+        pass.asking = false;
+        if let Some(fingerprint) = pass.key {
+            self.keys.ended(fingerprint, id, Some(result.is_ok()));
+        }
         let listing = match result {
             Ok(listing) => listing,
             Err(ListingError { failure, rejected }) => {
-                if let (true, Some(key)) = (rejected, pass.key) {
-                    self.rejected.insert(key, now.instant + REJECTED_KEY_PAUSE);
+                if let (true, Some(fingerprint)) = (rejected, pass.key) {
+                    self.keys.reject(fingerprint, Duration::ZERO, now.instant);
+                    // For this source not before its next pass would be due, either.
+                    let rest = self.interval(key).max(REJECTED_KEY_PAUSE);
+                    if let Some(state) = self.sources.get_mut(key) {
+                        state.rejected = Some((fingerprint, now.instant + rest));
+                    }
                 }
                 return self.end_pass(key, Some(failure), now);
             }
@@ -328,9 +374,11 @@ impl Machine {
             whole: now.instant.duration_since(pass.begun),
             failures: state.failures,
         });
-        state.report = Some(report);
         state.report_after = None;
-        self.reports.insert(key.clone());
+        self.add_report(key, report);
+        let Some(state) = self.sources.get(key) else {
+            return;
+        };
         let again = state.source.generation != pass.generation;
         let suspended = state.suspended();
         let refresh = state.open_refresh().is_some();

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use super::state::{SourceState, Stage};
+use super::state::{Pass, SourceState, Stage};
 use super::{Machine, Notice, Now};
 use crate::api::conditions::READY;
 use crate::controller::key::Key;
@@ -34,11 +34,15 @@ impl Machine {
         let old_refresh = state.source.refresh.clone();
         state.source = source;
         state.report_after = None;
+        if spec_changed {
+            // They may be those of another Secret.
+            state.credentials = None;
+        }
         if state.source.deleting {
             // Orphaning and garbage collection win: nothing more is written for it.
             state.pools = None;
             state.unchecked.clear();
-            state.report = None;
+            self.drop_reports(&key);
             self.stop_pass(&key);
             self.set_due(&key, None);
             return;
@@ -115,11 +119,19 @@ impl Machine {
         let Some(state) = self.sources.get_mut(key) else {
             return;
         };
-        if !matches!(
-            std::mem::replace(&mut state.stage, Stage::Idle),
-            Stage::Idle
-        ) {
-            self.running -= 1;
+        match std::mem::replace(&mut state.stage, Stage::Idle) {
+            Stage::Idle => {}
+            Stage::Listing(Pass {
+                id,
+                key: Some(fingerprint),
+                asking: true,
+                ..
+            }) => {
+                self.running -= 1;
+                self.keys.ended(fingerprint, id, None);
+                self.given_up.push(id);
+            }
+            _ => self.running -= 1,
         }
         for claim in state.pools.iter_mut().flat_map(HashMap::values_mut) {
             claim.in_pass = false;

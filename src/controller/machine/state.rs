@@ -6,10 +6,12 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
+use super::passes::REJECTIONS;
+use crate::api::conditions::READY;
 use crate::controller::report::{PassFailure, Report};
 use crate::controller::source::Source;
 use crate::mirror::{Desired, Fingerprint, Owner, Skip};
-use crate::modelarts::Credentials;
+use crate::modelarts::{Credentials, Reason};
 
 /// One source.
 pub(super) struct SourceState {
@@ -38,8 +40,13 @@ pub(super) struct SourceState {
     pub(super) checking: bool,
     /// Pools that wait for a check.
     pub(super) unchecked: BTreeSet<Arc<str>>,
-    /// A status that is to be written.
-    pub(super) report: Option<Report>,
+    /// The key that was rejected, and until when this source does not use it.
+    pub(super) rejected: Option<(u64, Instant)>,
+    /// When a key was rejected before this process began, as the status says.
+    pub(super) rejected_at: Option<Timestamp>,
+    /// What the status is to say, in order, each with a number of its own.
+    pub(super) reports: Vec<(u64, Report)>,
+    pub(super) report_count: u64,
     pub(super) reporting: bool,
     pub(super) report_after: Option<Instant>,
 }
@@ -65,6 +72,8 @@ pub(super) struct Pass {
     pub(super) key: Option<u64>,
     /// When the listing was complete.
     pub(super) listed: Option<Instant>,
+    /// Whether its listing is under way.
+    pub(super) asking: bool,
     /// Planned writes that are not settled.
     pub(super) outstanding: usize,
     /// The first write that was not accepted.
@@ -111,6 +120,10 @@ impl SourceState {
             name: (&*source.key.name).into(),
             uid: source.uid.clone(),
         };
+        let says = |reason: &Reason| source.says(READY, reason.as_str());
+        let rejected = REJECTIONS.iter().any(says);
+        let last_attempt = source.status.last_attempt_time.as_ref();
+        let rejected_at = last_attempt.map(|t| t.0).filter(|_| rejected);
         Self {
             handled_refresh: source.status.last_handled_refresh.clone(),
             source,
@@ -127,7 +140,10 @@ impl SourceState {
             checked: 0,
             checking: false,
             unchecked: BTreeSet::new(),
-            report: None,
+            rejected: None,
+            rejected_at,
+            reports: Vec::new(),
+            report_count: 0,
             reporting: false,
             report_after: None,
         }

@@ -28,6 +28,8 @@ pub(super) struct Writes {
     /// Source and pool, and when they are looked at again.
     held: BTreeSet<(Instant, Key, Arc<str>)>,
     in_flight: usize,
+    /// When a write was last answered.
+    answered: Option<Instant>,
     pause: ApiPause,
 }
 
@@ -41,6 +43,15 @@ impl Writes {
 
     pub(super) fn is_paused(&self, now: Instant) -> bool {
         self.pause.until(now).is_some()
+    }
+
+    pub(super) fn last_answer(&self) -> Option<Instant> {
+        self.answered
+    }
+
+    /// Whether the API server has not answered since it failed.
+    pub(super) fn is_probing(&self) -> bool {
+        self.pause.is_probing()
     }
 
     pub(super) fn api_answered(&mut self) {
@@ -202,6 +213,9 @@ impl Machine {
             self.ask_check(&source);
             return None;
         }
+        // What a create found in its way is looked at, where no watch shows it.
+        let in_the_way = step == Step::Create && claim.conflicts % 2 == 1;
+        let step = if in_the_way { Step::Nothing } else { step };
         let desired = claim.desired.clone();
         let mirror = self.mirrors.entry(&key);
         mirror.busy = true;
@@ -242,6 +256,7 @@ impl Machine {
             step,
         } = ticket;
         self.writes.in_flight -= 1;
+        self.writes.answered = Some(now.instant);
         let mirror = self.mirrors.entry(key);
         let error = mirror.written(*step, *intent, result).err();
         let absent = mirror.observed.is_none();
@@ -322,7 +337,8 @@ impl Machine {
             }
             WriteError::Unreachable(_) => {
                 self.fail_writing_passes(error, now);
-                self.enqueue(source, name, true);
+                // Behind the others: it may be this one alone that is not answered.
+                self.enqueue(source, name, false);
                 return;
             }
             WriteError::Throttled { .. } => Duration::ZERO,
@@ -339,7 +355,12 @@ impl Machine {
         if let Some(pass) = self.sources.get_mut(source).and_then(SourceState::writing) {
             pass.failure.get_or_insert(failure);
         }
-        self.hold(source, name, now.instant + wait);
+        if wait.is_zero() {
+            // The pause is for all; behind the others, since it may be this one alone that is throttled.
+            self.enqueue(source, name, false);
+        } else {
+            self.hold(source, name, now.instant + wait);
+        }
         if let Some(state) = self.sources.get_mut(source) {
             state.settle(name);
         }

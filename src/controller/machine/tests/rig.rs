@@ -12,7 +12,7 @@ use crate::api::{API_VERSION, CONTROLLER_NAME, ModelArtsPoolSourceStatus, POOL_K
 use crate::controller::fetch::Listing;
 use crate::controller::key::Key;
 use crate::controller::machine::{
-    Action, Input, Limits, ListingError, Machine, Now, WriteOrder, WriteTicket,
+    Action, Input, Limits, ListingError, Machine, Now, SecretCredentials, WriteOrder, WriteTicket,
 };
 use crate::controller::source::Source;
 use crate::mirror::apply::WriteError;
@@ -33,6 +33,8 @@ pub(super) struct Rig {
     pub(super) reports: Vec<(String, ModelArtsPoolSourceStatus)>,
     /// Listings that were asked for.
     pub(super) listings: usize,
+    /// When the Secret was changed last.
+    pub(super) secret_changed: Option<Timestamp>,
 }
 
 /// An API server that holds mirrors.
@@ -48,7 +50,14 @@ pub(super) struct Api {
 
 impl Rig {
     pub(super) fn new() -> Self {
-        let mut rig = Self {
+        let mut rig = Self::unsynced();
+        rig.input(Input::Synced);
+        rig
+    }
+
+    /// One that has not seen everything once.
+    pub(super) fn unsynced() -> Self {
+        Self {
             machine: Machine::new(Limits::default(), 1),
             now: Now {
                 instant: Instant::now(),
@@ -59,9 +68,8 @@ impl Rig {
             writes: Vec::new(),
             reports: Vec::new(),
             listings: 0,
-        };
-        rig.input(Input::Synced);
-        rig
+            secret_changed: None,
+        }
     }
 
     /// With a source `s` and pools that are mirrored.
@@ -85,6 +93,13 @@ impl Rig {
 
     /// A source with this name, its uid, and `patch` over its metadata.
     pub(super) fn see_source(&mut self, name: &str, metadata: &Value) {
+        let known = self.machine.sources().find(|s| &*s.key.name == name);
+        let status = known.map_or(json!(null), |s| json!(s.status));
+        self.see_source_with(name, metadata, &status);
+    }
+
+    /// The same with this status.
+    pub(super) fn see_source_with(&mut self, name: &str, metadata: &Value, status: &Value) {
         self.api.version += 1;
         let mut object = json!({
             "apiVersion": API_VERSION, "kind": SOURCE_KIND,
@@ -93,6 +108,7 @@ impl Rig {
             "spec": {"region": "cn-north-4", "projectId": "p", "interval": "30s",
                 "credentials": {"type": "AccessKey", "secretRef": {"name": "keys"}}},
         });
+        object["status"] = status.clone();
         let target = object["metadata"].as_object_mut().expect("an object");
         target.extend(metadata.as_object().expect("an object").clone());
         let object = serde_json::from_value(object).expect("an object");
@@ -140,6 +156,13 @@ impl Rig {
             let answer = self.write(&write);
             self.answer(write.0, answer);
         }
+        self.check_rest();
+    }
+
+    /// With nothing to do, the next wakeup is later than now: else the loop would spin.
+    pub(super) fn check_rest(&self) {
+        let next = self.machine.next_wakeup(self.now);
+        assert!(next.is_none_or(|next| next > self.now.instant), "it spins");
     }
 
     /// Does what is to be done within `time`.
@@ -147,22 +170,28 @@ impl Rig {
         let end = self.now.instant + time;
         self.run();
         while let Some(next) = self.machine.next_wakeup(self.now).filter(|n| *n <= end) {
-            self.pass_time(
-                next.saturating_duration_since(self.now.instant)
-                    .max(Duration::from_millis(1)),
-            );
+            self.pass_time(next - self.now.instant);
             self.run();
         }
         self.pass_time(end.saturating_duration_since(self.now.instant));
     }
 
-    fn perform(&mut self, action: Action) -> Option<(WriteTicket, WriteOrder)> {
+    /// Does what an action says, but for a write.
+    pub(super) fn perform(&mut self, action: Action) -> Option<(WriteTicket, WriteOrder)> {
         match action {
             Action::ReadCredentials { key, pass, .. } => {
                 let token = [("token".to_owned(), b"t".to_vec())].into();
                 let credentials = Credentials::token(&token).expect("a token");
-                self.input(Input::CredentialsRead(key, pass, Ok(credentials)));
+                self.input(Input::CredentialsRead(
+                    key,
+                    pass,
+                    Ok(SecretCredentials {
+                        credentials,
+                        changed: self.secret_changed,
+                    }),
+                ));
             }
+            Action::GiveUp { .. } => {}
             Action::List { key, pass, .. } => {
                 self.listings += 1;
                 let listing = self.cloud.clone().map(|pools| listing(&key.name, &pools));
@@ -174,11 +203,23 @@ impl Rig {
             }
             Action::Write(ticket, order) => return Some((ticket, order)),
             Action::Report {
-                key, uid, status, ..
+                key,
+                uid,
+                number,
+                status,
+                ..
             } => {
                 let answer = self.api.reach();
-                self.reports.push((key.name.to_string(), *status));
-                self.input(Input::Reported(key, uid, answer));
+                self.reports.push((key.name.to_string(), *status.clone()));
+                if answer.is_ok() {
+                    let seen = self.machine.sources().find(|s| s.key == key);
+                    let mut source = seen.expect("a source").clone();
+                    self.api.version += 1;
+                    source.resource_version = self.api.version;
+                    source.status = *status;
+                    self.input(Input::SourceSeen(Box::new(source)));
+                }
+                self.input(Input::Reported(key, uid, number, answer));
             }
         }
         None
@@ -250,6 +291,10 @@ impl Api {
         let name = &*ticket.mirror.name;
         let stored = self.mirrors.get(name);
         let stored_version = stored.map(|s| s["metadata"]["resourceVersion"].clone());
+        if ticket.step == Step::Nothing {
+            let found = stored.map(|_| self.observed(name));
+            return found.ok_or_else(|| WriteError::NotFound("it is gone".to_owned()));
+        }
         let known = order
             .observed
             .as_ref()
