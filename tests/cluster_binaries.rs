@@ -1,4 +1,4 @@
-//! Where the control plane's programs come from: built here, or those of KUBEBUILDER_ASSETS.
+//! Where the control plane's programs come from: built here, or those of `KUBEBUILDER_ASSETS`.
 
 use std::os::unix::fs::symlink;
 use std::process::{Command, Output};
