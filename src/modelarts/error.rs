@@ -177,7 +177,7 @@ impl CloudError {
         };
         Self {
             operation,
-            reason: reason(status.as_u16(), &code, &message),
+            reason: reason(operation, status.as_u16(), &code, &message),
             status: Some(status.as_u16()),
             code,
             message: readable(&clean(&message), MAX_MESSAGE),
@@ -258,7 +258,7 @@ impl Said {
 }
 
 /// The kind of failure. The code alone does not tell: some mean other things with other statuses.
-fn reason(status: u16, code: &str, message: &str) -> Reason {
+fn reason(operation: &str, status: u16, code: &str, message: &str) -> Reason {
     let number = code.rsplit('.').next().unwrap_or_default();
     let gateway = code.starts_with("API");
     match status {
@@ -272,7 +272,8 @@ fn reason(status: u16, code: &str, message: &str) -> Reason {
         400 if !gateway && number == "2837" => Reason::Forbidden,
         403 if !gateway && matches!(number, "0203" | "0206") => Reason::CredentialsRejected,
         403 => Reason::Forbidden,
-        404 if code == "ModelArts.50015001" => Reason::PoolNotFound,
+        // Only who asks for one pool can learn that it is gone.
+        404 if operation == "ShowPool" && code == "ModelArts.50015001" => Reason::PoolNotFound,
         404 => Reason::EndpointNotFound,
         429 => Reason::Throttled,
         408 => Reason::CloudUnavailable,

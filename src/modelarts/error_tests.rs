@@ -3,9 +3,13 @@ use serde_json::json;
 use super::*;
 
 fn answer(status: u16, body: &str) -> CloudError {
+    answer_to("ListPools", status, body)
+}
+
+fn answer_to(operation: &'static str, status: u16, body: &str) -> CloudError {
     let status = StatusCode::from_u16(status).expect("a status");
     CloudError::from_answer(
-        "ListPools",
+        operation,
         status,
         &HeaderMap::new(),
         body.as_bytes(),
@@ -78,7 +82,7 @@ fn kinds_by_status_and_code() {
         (
             404,
             gateway("ModelArts.50015001", "pool not found"),
-            Reason::PoolNotFound,
+            Reason::EndpointNotFound,
         ),
         (
             404,
@@ -187,4 +191,17 @@ fn what_is_wrong_with_json_repeats_nothing_of_it() {
         assert!(!problem.contains("hunter2"), "{problem}");
         assert!(problem.contains("line 1"), "{problem}");
     }
+}
+
+#[test]
+fn only_show_pool_learns_that_a_pool_is_gone() {
+    let gone = r#"{"error_code":"ModelArts.50015001","error_msg":"pool not found"}"#;
+    assert_eq!(
+        answer_to("ShowPool", 404, gone).reason(),
+        Reason::PoolNotFound
+    );
+    // A gateway's 404 says nothing of the pool.
+    let gateway = r#"{"error_code":"APIGW.0101","error_msg":"not published"}"#;
+    let reason = answer_to("ShowPool", 404, gateway).reason();
+    assert_eq!(reason, Reason::EndpointNotFound);
 }
