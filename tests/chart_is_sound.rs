@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::support::chart::CHART;
 use super::support::cluster::{run, shared};
+use super::support::generated::check;
 use super::support::process::output;
 
 /// The values of one source.
@@ -39,20 +40,14 @@ fn container(objects: &[Value]) -> Value {
 
 #[test]
 fn its_crds_are_ours() {
-    let dir = Path::new(CHART).join("crds");
     for (file, crd) in crds::all() {
         let generated = crds::to_yaml(&crd).expect("YAML");
-        let path = dir.join(file);
-        if std::env::var_os("GENERATE").is_some() {
-            fs::write(&path, &generated).expect("a writable file");
-        }
-        let written = fs::read_to_string(&path).unwrap_or_default();
-        assert!(
-            written == generated,
-            "{} differs from the types in src/api: run make generate",
-            path.display()
+        check(
+            &format!("charts/modelarts-pool-controller/crds/{file}"),
+            &generated,
         );
     }
+    let dir = Path::new(CHART).join("crds");
     let files = fs::read_dir(&dir).expect("a directory").count();
     assert_eq!(files, crds::all().len(), "a file too many in {dir:?}");
 }

@@ -1,27 +1,15 @@
 //! The files in crds/ are what the types say, and teach what they mean. `make generate` writes them.
 
-use std::fs;
-use std::path::PathBuf;
-
 use modelarts_pool_controller::api::crds;
 use serde_json::Value;
+
+use super::support::generated::check;
 
 #[test]
 fn files_are_what_the_types_say() {
     for (file, crd) in crds::all() {
-        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-            .join("crds")
-            .join(file);
         let generated = crds::to_yaml(&crd).expect("YAML");
-        if std::env::var_os("GENERATE").is_some() {
-            fs::write(&path, &generated).expect("a writable file");
-        }
-        let written = fs::read_to_string(&path).unwrap_or_default();
-        assert!(
-            written == generated,
-            "{} differs from the types in src/api: run make generate",
-            path.display()
-        );
+        check(&format!("crds/{file}"), &generated);
     }
 }
 

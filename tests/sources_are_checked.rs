@@ -224,6 +224,36 @@ async fn each_mistake_is_refused_by_name() {
             "name of a Secret",
         ),
         (
+            spec(json!({"credentials": {"type": "Token", "secretRef": "REMOVED"}})),
+            "spec.credentials",
+            "secretRef is required",
+        ),
+        (
+            spec(json!({"credentials": {"type": "Password", "secretRef": "REMOVED"}})),
+            "spec.credentials",
+            "secretRef is required",
+        ),
+        (
+            spec(json!({"credentials": {"secretRef": {"name": "REMOVED"}}})),
+            "spec.credentials.secretRef.name",
+            "Required",
+        ),
+        (
+            spec(json!({"credentials": {"type": "PodIdentity"}})),
+            "spec.credentials",
+            "does not belong",
+        ),
+        (
+            spec(json!({"workspaceIds": ["x".repeat(65)]})),
+            "spec.workspaceIds",
+            "64",
+        ),
+        (
+            spec(json!({"workspaceIds": (0..101).map(|i| i.to_string()).collect::<Vec<_>>()})),
+            "spec.workspaceIds",
+            "100",
+        ),
+        (
             spec(json!({"credentials": {"type": "Agency"}})),
             "spec.credentials",
             "does not belong",

@@ -94,7 +94,7 @@ pub struct ModelArtsPoolSourceSpec {
     pub suspend: bool,
     /// What the controller proves its identity to the cloud with.
     pub credentials: SourceCredentials,
-    /// What happens to mirrors of pools that are gone.
+    /// What happens to mirrors of pools that are gone. Not in force yet: they stay.
     #[serde(default)]
     pub prune: Prune,
 }
@@ -110,7 +110,7 @@ pub struct SourceCredentials {
     /// Kind of the credentials: `AccessKey` (keys accessKey, secretKey and, where it is temporary,
     /// securityToken of the Secret), `Token` (key token), `Password` (keys username, password,
     /// domainName), `Agency` (the agency of the controller's node) or `PodIdentity` (the identity of
-    /// the controller's pod).
+    /// the controller's pod). Not in force yet: the last three.
     #[serde(rename = "type")]
     pub type_: CredentialsType,
     /// The Secret that holds them, in the namespace of the source; its type is Opaque or

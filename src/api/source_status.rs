@@ -14,9 +14,9 @@ pub struct ModelArtsPoolSourceStatus {
     /// The generation of the source's spec that the last pass used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// `Ready` (the last pass succeeded; the reason says why not); only while true: `PruneHalted`,
-    /// `PoolsSkipped`, `Stalled` (only a person can mend it), `Reconciling` (until the first
-    /// success).
+    /// `Ready` (the last pass succeeded; the reason says why not); only while true: `PoolsSkipped`,
+    /// `Stalled` (only a person can mend it), `Reconciling` (until the first success); later also
+    /// `PruneHalted`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Option<Vec<Condition>>,

@@ -59,7 +59,7 @@ impl Cli {
     }
 }
 
-/// One thread: the loop is one task, and what blocks (reading a listing) has threads of its own.
+/// One thread: the loop is one task, and nothing in it blocks.
 fn runtime() -> Result<tokio::runtime::Runtime, String> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -10,6 +10,7 @@ use std::{
 
 use clap::Args;
 
+use crate::runtime::shutdown;
 use crate::simulator::{
     AccessKey, Clock, Credentials, Generate, Options, Scenario, ScenarioError, Simulator,
     StartError, serve,
@@ -90,6 +91,9 @@ pub enum SimulateError {
     /// The server does not start.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// The end can't be waited for.
+    #[error("cannot wait for signals: {0}")]
+    Signals(io::Error),
     /// Nothing can be printed.
     #[error("cannot print: {0}")]
     Print(#[from] io::Error),
@@ -109,11 +113,17 @@ impl SimulateArgs {
             listen: self.listen,
             clock: Clock::system(),
         };
+        let (stop, signals) = shutdown::on_signals().map_err(SimulateError::Signals)?;
         let mut printed = Ok(());
         serve(
             options,
             |simulator| printed = introduction.print(simulator),
-            interrupted(),
+            async {
+                tokio::select! {
+                    () = stop.wait() => {}
+                    () = signals => {}
+                }
+            },
         )
         .await?;
         Ok(printed?)
@@ -251,21 +261,6 @@ Ctrl-C ends it.
             .map(|key| key.access_key.as_str());
         key.or(self.credentials.tokens.first().map(String::as_str))
             .unwrap_or("none")
-    }
-}
-
-async fn interrupted() {
-    let mut terminate =
-        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok();
-    let terminated = async {
-        match &mut terminate {
-            Some(signal) => drop(signal.recv().await),
-            None => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        () = terminated => {}
     }
 }
 

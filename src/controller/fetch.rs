@@ -13,8 +13,8 @@ use super::report::PassFailure;
 use super::source::Settings;
 use super::watch::sources;
 use crate::api::{CREDENTIALS_SECRET_TYPE, CredentialsType};
-use crate::mirror::apply::{CALL_TIMEOUT, WriteError, classify};
-use crate::mirror::{Desired, Fingerprint, PoolShape, Skip, desired, text_fingerprint};
+use crate::mirror::apply::{WriteError, call};
+use crate::mirror::{Desired, Fingerprint, PoolShape, Skip, desired, shown_id, text_fingerprint};
 use crate::modelarts::{
     self, CloudError, Credentials, HttpClient, InvalidItem, Pool, PoolSink, Reason,
 };
@@ -48,7 +48,8 @@ impl PoolSink for Collector {
         let Pool { id, json: pool } = Pool::parse(json)?;
         // The same pool twice, e.g. moved between workspaces in mid-pass: the later answer wins.
         self.listing.pools.remove(&*id);
-        self.listing.skipped.retain(|s| s.id != id);
+        let shown = shown_id(&id);
+        self.listing.skipped.retain(|s| s.id != shown);
         match desired(&id, pool, json, &self.source, workspace, &self.shape) {
             Ok(desired) => {
                 self.listing.pools.insert(id.into(), Arc::new(desired));
@@ -187,15 +188,6 @@ pub(super) async fn may_write_for(
         && namespace.metadata.deletion_timestamp.is_none())
 }
 
-/// A call to the API server that ends in time.
-pub(super) async fn call<T>(
-    request: impl Future<Output = kube::Result<T>>,
-) -> Result<T, WriteError> {
-    match timeout(CALL_TIMEOUT, request).await {
-        Ok(answer) => answer.map_err(|e| classify(&e)),
-        Err(_) => Err(WriteError::Unreachable(format!(
-            "no answer within {} s",
-            CALL_TIMEOUT.as_secs()
-        ))),
-    }
-}
+#[cfg(test)]
+#[path = "fetch_tests.rs"]
+mod tests;

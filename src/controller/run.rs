@@ -12,13 +12,13 @@ use kube::Client;
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
-use super::fetch::{call, list, may_write_for, read_credentials};
+use super::fetch::{list, may_write_for, read_credentials};
 use super::key::Key;
 use super::machine::{Action, Input, Limits, Machine, Notice, Now, WriteOrder, WriteTicket};
 use super::source::Source;
 use super::watch::{WatchEvent, sources, watch};
 use crate::api::{API_VERSION, CONTROLLER_NAME, ModelArtsPoolSourceStatus, SOURCE_KIND};
-use crate::mirror::apply::{Write, WriteError, mirrors, perform};
+use crate::mirror::apply::{Write, WriteError, call, mirrors, perform};
 use crate::mirror::{Observed, PoolShape};
 use crate::modelarts::HttpClient;
 use crate::runtime::health::Health;

@@ -83,8 +83,19 @@ pub enum WriteError {
 /// # Errors
 /// [`WriteError`]; also [`WriteError::ServerError`] where the answer is no object.
 pub async fn perform(client: &Client, write: &Write<'_>) -> Result<Observed, WriteError> {
-    match timeout(CALL_TIMEOUT, send(client, write)).await {
-        Ok(answer) => answer,
+    let object = call(send(client, write)).await?;
+    Observed::of(object).ok_or_else(|| {
+        WriteError::ServerError("the answer has no uid or resourceVersion".to_owned())
+    })
+}
+
+/// A call to the API server that ends in time.
+///
+/// # Errors
+/// What its failure means.
+pub async fn call<T>(request: impl Future<Output = kube::Result<T>>) -> Result<T, WriteError> {
+    match timeout(CALL_TIMEOUT, request).await {
+        Ok(answer) => answer.map_err(|e| classify(&e)),
         Err(_) => Err(WriteError::Unreachable(format!(
             "no answer within {} s",
             CALL_TIMEOUT.as_secs()
@@ -103,10 +114,10 @@ pub fn mirrors(client: &Client, namespace: Option<&str>) -> Api<DynamicObject> {
     }
 }
 
-async fn send(client: &Client, write: &Write<'_>) -> Result<Observed, WriteError> {
+async fn send(client: &Client, write: &Write<'_>) -> kube::Result<DynamicObject> {
     let api = mirrors(client, Some(write.namespace));
     let params = PatchParams::apply(CONTROLLER_NAME);
-    let answer = match write.step {
+    match write.step {
         // Without force: where another manager owns a field, the object is not ours to take.
         Step::Create => {
             api.patch(write.name, &params, &Patch::Apply(object(write)))
@@ -117,17 +128,13 @@ async fn send(client: &Client, write: &Write<'_>) -> Result<Observed, WriteError
                 .await
         }
         Step::ApplyStatus => {
-            let body = status(write).map_err(|e| WriteError::Refused(e.to_string()))?;
+            let body = status(write).map_err(kube::Error::SerdeError)?;
             api.patch_status(write.name, &params.force(), &Patch::Apply(body))
                 .await
         }
         Step::ReplaceOwner => replace_owner(&api, write).await,
         Step::Nothing | Step::Conflict => api.get(write.name).await,
-    };
-    let object = answer.map_err(|e| classify(&e))?;
-    Observed::of(object).ok_or_else(|| {
-        WriteError::ServerError("the answer has no uid or resourceVersion".to_owned())
-    })
+    }
 }
 
 /// Two controller references are refused, and one that other fields managers hold is not removed by
@@ -249,10 +256,12 @@ fn owner_reference(owner: &Owner) -> OwnerReference {
 }
 
 /// What an error of the API server means for a write.
-#[must_use]
-pub fn classify(error: &kube::Error) -> WriteError {
+fn classify(error: &kube::Error) -> WriteError {
     match error {
         kube::Error::Api(status) => classify_status(status),
+        kube::Error::SerdeError(error) => {
+            WriteError::ServerError(format!("the answer is not understood: {error}"))
+        }
         other => WriteError::Unreachable(chain(other)),
     }
 }
@@ -307,3 +316,7 @@ pub fn chain(error: &dyn std::error::Error) -> String {
     }
     text
 }
+
+#[cfg(test)]
+#[path = "apply_tests.rs"]
+mod tests;

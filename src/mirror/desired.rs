@@ -156,9 +156,8 @@ pub fn desired(
     shape: &PoolShape,
 ) -> Result<Desired, Skip> {
     let skip = |reason, message| {
-        // An id can be as long as a listing; its beginning is enough to find the pool by.
         Err(Skip {
-            id: truncated(id, 253).to_owned(),
+            id: shown_id(id).to_owned(),
             reason,
             message,
         })
@@ -247,6 +246,13 @@ fn stored_bytes(json: &str) -> usize {
             .bytes()
             .filter(|b| matches!(b, b'<' | b'>' | b'&'))
             .count()
+}
+
+/// The id of a pool as a [`Skip`] names it. It can be as long as a listing; its beginning is enough to
+/// find the pool by.
+#[must_use]
+pub fn shown_id(id: &str) -> &str {
+    truncated(id, 253)
 }
 
 /// Fingerprint of one item of a listing of `workspace`.

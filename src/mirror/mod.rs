@@ -14,7 +14,7 @@ mod observed;
 mod plan;
 
 pub use conform::PoolShape;
-pub use desired::{Desired, Readiness, Skip, SkipReason, desired, text_fingerprint};
+pub use desired::{Desired, Readiness, Skip, SkipReason, desired, shown_id, text_fingerprint};
 pub use fingerprint::{Fingerprint, fingerprint};
 pub use observed::{Controller, Observed, ObservedConditions};
 pub use plan::{Converged, Owner, Step, plan};

@@ -1,6 +1,6 @@
 //! The answers of the simulated API: status, headers, bytes, and how they are delivered.
 //!
-//! Owns the shapes of errors (modelarts-api.md section 3) and what each preset fault makes of an answer. Sends nothing.
+//! Owns the shapes of errors and what each preset fault makes of an answer. Sends nothing.
 
 use std::{sync::Arc, time::Duration};
 

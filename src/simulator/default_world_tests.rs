@@ -179,7 +179,7 @@ fn every_pool_is_one_of_the_field_table_at_every_moment() {
     }
 }
 
-/// The field table of the documentation, as far as it binds (modelarts-api.md 1.1 to 1.3).
+/// The field table of the documentation, as far as it binds.
 fn check(pool: &Value, id: &str) -> Result<(), String> {
     let ensure = |holds: bool, what: &str| if holds { Ok(()) } else { Err(what.to_owned()) };
     let among = |value: &Value, allowed: &[&str]| {

@@ -40,7 +40,7 @@ pub struct Fault {
     pub slow: Option<u64>,
 }
 
-/// Ready-made faults, each met in the field or in an SDK's code (modelarts-api.md 1.4, 3 and 6).
+/// Ready-made faults, each met in the field or in an SDK's code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Preset {

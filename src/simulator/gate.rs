@@ -14,7 +14,7 @@ use super::{
 };
 use crate::modelarts::signature;
 
-/// A clock may be wrong by so much (modelarts-api.md 4.1).
+/// A clock may be wrong by so much, says the guide to signing requests.
 const SKEW: SignedDuration = SignedDuration::from_mins(15);
 /// One more consecutive failure locks a key.
 const FAILURES: u32 = 5;

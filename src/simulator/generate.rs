@@ -21,7 +21,7 @@ pub struct Generate {
     pub workspace: String,
 }
 
-/// Flavors seen in documents and in field reports (modelarts-api.md section 5), each with its kind of driver.
+/// Flavors seen in documents and in field reports, each with its kind of driver.
 const FLAVORS: [(&str, Option<&str>); 10] = [
     ("modelarts.vm.cpu.4ud", None),
     ("modelarts.vm.cpu.8ud", None),

@@ -1,6 +1,6 @@
 //! What the reading operations answer: which pools a request selects, in pages, and the bytes of the list.
 //!
-//! Owns the meaning of the parameters of ListPools and `ListWorkspaces` (modelarts-api.md section 2).
+//! Owns the meaning of the parameters of ListPools and `ListWorkspaces`.
 //! Changes nothing.
 
 use std::{fmt::Write as _, sync::Arc};

@@ -11,7 +11,7 @@
 //!                            Control (commands in the process) ───┴── control_http (the same over loopback)
 //! ```
 //!
-//! [`Simulator::start`] runs one; [`Simulator::control`] steers it. What it answers is what modelarts-api.md says
+//! [`Simulator::start`] runs one; [`Simulator::control`] steers it. What it answers is what is publicly documented
 //! of the real API; `docs/simulator.md` is the guide for people.
 
 mod answer;

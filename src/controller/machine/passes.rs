@@ -169,12 +169,13 @@ impl Machine {
         } else {
             let reason = Reason::CredentialsRejected.as_str();
             let message = format!(
-                "the cloud has rejected this key for another source; it is not tried again for {wait} s or until the Secret changes: check the keys in the Secret"
+                "the cloud has rejected this key, for this source or another; it is not tried again for {wait} s or until the Secret changes: check the keys in the Secret"
             );
             self.end_pass(key, Some(stalled(reason, message)), now);
         }
     }
 
+    /// The interval of a source; the API's default where its spec can't be read.
     pub(super) fn interval(&self, key: &Key) -> Duration {
         let settings = self
             .sources
@@ -326,17 +327,13 @@ impl Machine {
 
     /// Ends the pass of a source and says when the next begins.
     pub(super) fn end_pass(&mut self, key: &Key, failure: Option<PassFailure>, now: Now) {
+        let interval = self.interval(key);
         let Some(state) = self.sources.get_mut(key) else {
             return;
         };
         let Some(pass) = state.pass().cloned() else {
             return;
         };
-        let interval = state
-            .source
-            .settings
-            .as_ref()
-            .map_or(Duration::from_secs(30), |s| s.interval);
         let wait = match &failure {
             None => {
                 state.failures = 0;

@@ -601,3 +601,45 @@ fn unavailable() -> ListingError {
         rejected: false,
     }
 }
+
+#[test]
+fn a_pass_that_never_ends_is_a_loop_that_is_stuck() {
+    let mut rig = Rig::with_pools(&["a"]);
+    rig.put_pool("a", "Error");
+    rig.pass_time(60 * SECOND);
+    let write = rig.next_write().expect("a write");
+    let late = |rig: &Rig| rig.machine.stuck(rig.now.instant, 60 * SECOND).cloned();
+    rig.pass_time(300 * SECOND);
+    assert_eq!(late(&rig), None);
+    rig.pass_time(120 * SECOND);
+    assert_eq!(
+        late(&rig),
+        Some(key("s")),
+        "nothing was answered, also not by a timeout"
+    );
+    let answer = rig.write(&write);
+    rig.answer(write.0, answer);
+    assert_eq!(late(&rig), None);
+}
+
+#[test]
+fn eight_passes_run_at_once() {
+    let mut rig = Rig::new();
+    for i in 0..20 {
+        rig.see_source(&format!("s-{i:02}"), &json!({}));
+    }
+    let mut reading = Vec::new();
+    while let Some(action) = rig.machine.next_action(rig.now) {
+        match action {
+            Action::ReadCredentials { .. } => reading.push(action),
+            other => assert!(rig.perform(other).is_none()),
+        }
+    }
+    assert_eq!(reading.len(), 8);
+    rig.check_rest();
+    while let Some(action) = reading.pop() {
+        assert!(rig.perform(action).is_none());
+    }
+    rig.run();
+    assert_eq!(rig.listings, 20);
+}

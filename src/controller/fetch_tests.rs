@@ -1,0 +1,86 @@
+use serde_json::json;
+
+use super::*;
+
+fn collector(previous: &Listing) -> Collector {
+    let previous = previous.pools.iter();
+    Collector {
+        source: "s".into(),
+        shape: Arc::new(PoolShape::of_the_crd()),
+        previous: previous
+            .map(|(name, d)| (d.text_fingerprint, (name.clone(), d.clone())))
+            .collect(),
+        listing: Listing::default(),
+    }
+}
+
+fn pool(id: &str, phase: &str) -> String {
+    json!({"metadata": {"name": id}, "status": {"phase": phase}}).to_string()
+}
+
+fn phase(listing: &Listing, id: &str) -> Option<String> {
+    listing.pools[id].phase.as_deref().map(str::to_owned)
+}
+
+#[test]
+fn of_the_same_id_twice_the_later_answer_wins() {
+    let mut first = collector(&Listing::default());
+    first.pool("0", &pool("a", "Creating")).expect("a pool");
+    first.pool("1", &pool("a", "Running")).expect("a pool");
+    assert_eq!(first.listing.pools.len(), 1);
+    assert_eq!(phase(&first.listing, "a").as_deref(), Some("Running"));
+
+    // Also where one of the answers is known from the last listing, in either order.
+    let (known, new) = (pool("a", "Running"), pool("a", "Error"));
+    for (order, expected) in [([&known, &new], "Error"), ([&new, &known], "Running")] {
+        let mut second = collector(&first.listing);
+        for text in order {
+            second.pool("1", text).expect("a pool");
+        }
+        assert_eq!(phase(&second.listing, "a").as_deref(), Some(expected));
+    }
+
+    // Also where one of them can't be mirrored.
+    let large =
+        json!({"metadata": {"name": "a"}, "spec": {"x": "x".repeat(1024 * 1024)}}).to_string();
+    let mut third = collector(&first.listing);
+    third.pool("1", &large).expect("a pool");
+    assert_eq!(
+        (third.listing.pools.len(), third.listing.skipped.len()),
+        (0, 1)
+    );
+    third.pool("1", &known).expect("a pool");
+    assert_eq!(
+        (third.listing.pools.len(), third.listing.skipped.len()),
+        (1, 0)
+    );
+    third.pool("1", &large).expect("a pool");
+    assert_eq!(
+        (third.listing.pools.len(), third.listing.skipped.len()),
+        (0, 1)
+    );
+    let endless = pool(&"Long".repeat(100), "Running");
+    third.pool("0", &endless).expect("a pool");
+    third.pool("1", &endless).expect("a pool");
+    assert_eq!(third.listing.skipped.len(), 2);
+}
+
+#[test]
+fn what_is_listed_in_the_same_words_is_taken_from_the_last_listing() {
+    let mut first = collector(&Listing::default());
+    first.pool("0", &pool("a", "Running")).expect("a pool");
+    let mut second = collector(&first.listing);
+    second.pool("0", &pool("a", "Running")).expect("a pool");
+    assert!(Arc::ptr_eq(
+        &first.listing.pools["a"],
+        &second.listing.pools["a"]
+    ));
+    // Another workspace is another label.
+    let mut moved = collector(&first.listing);
+    moved.pool("1", &pool("a", "Running")).expect("a pool");
+    let labels = moved.listing.pools["a"].labels.get().to_owned();
+    assert!(
+        labels.contains(r#""os.modelarts/workspace.id":"1""#),
+        "{labels}"
+    );
+}

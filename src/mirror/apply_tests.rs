@@ -1,0 +1,72 @@
+use std::convert::Infallible;
+
+use kube::client::Body;
+use serde_json::json;
+
+use super::*;
+
+fn status(code: u16, message: &str) -> Status {
+    let status = json!({"status": "Failure", "code": code, "message": message});
+    serde_json::from_value(status).expect("a status")
+}
+
+#[test]
+fn what_an_answer_means_for_a_write() {
+    let m = |text: &str| text.to_owned();
+    let terminating = json!({"status": "Failure", "code": 403, "message": "no",
+        "details": {"causes": [{"reason": "NamespaceTerminating", "message": "x", "field": "metadata.namespace"}]}});
+    let throttled = json!({"status": "Failure", "code": 429, "message": "slow", "details": {"retryAfterSeconds": 7}});
+    let parse = |value| serde_json::from_value::<Status>(value).expect("a status");
+    let rbac = "modelartspools.modelarts.huaweicloud.com is forbidden: User \"system:serviceaccount:a:b\" cannot create resource";
+    let quota =
+        "modelartspools \"p\" is forbidden: exceeded quota: q, requested: 1, used: 1, limited: 1";
+    let policy =
+        "modelartspools \"p\" is forbidden: ValidatingAdmissionPolicy 'x' denied request: no";
+    for (status, expected) in [
+        (status(409, "x"), WriteError::Conflict(m("x"))),
+        (status(404, "x"), WriteError::NotFound(m("x"))),
+        (status(400, "x"), WriteError::Refused(m("x"))),
+        (status(413, "x"), WriteError::Refused(m("x"))),
+        (status(422, "x"), WriteError::Refused(m("x"))),
+        (status(401, "x"), WriteError::Forbidden(m("x"))),
+        (status(403, rbac), WriteError::Forbidden(m(rbac))),
+        (status(403, quota), WriteError::Refused(m(quota))),
+        (status(403, policy), WriteError::Refused(m(policy))),
+        (parse(terminating), WriteError::NamespaceTerminating),
+        (
+            parse(throttled),
+            WriteError::Throttled {
+                message: m("slow"),
+                retry_after: Some(7),
+            },
+        ),
+        (
+            status(429, "x"),
+            WriteError::Throttled {
+                message: m("x"),
+                retry_after: None,
+            },
+        ),
+        (
+            status(500, "etcdserver: request is too large"),
+            WriteError::Refused(m("etcdserver: request is too large")),
+        ),
+        (status(500, "x"), WriteError::ServerError(m("x"))),
+        (status(503, "x"), WriteError::ServerError(m("x"))),
+        (status(504, "x"), WriteError::ServerError(m("x"))),
+    ] {
+        assert_eq!(classify_status(&status), expected, "{status:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_never_answered_ends_in_time() {
+    let service = tower::service_fn(|_: axum::http::Request<Body>| {
+        std::future::pending::<Result<axum::http::Response<Body>, Infallible>>()
+    });
+    let api = mirrors(&Client::new(service, "ns"), Some("ns"));
+    let begun = tokio::time::Instant::now();
+    let error = call(api.get("p")).await.expect_err("no answer");
+    assert!(matches!(error, WriteError::Unreachable(_)), "{error}");
+    assert_eq!(begun.elapsed(), CALL_TIMEOUT);
+}
