@@ -45,6 +45,13 @@ fn an_error_repeats_nothing_of_the_item() {
 fn the_last_of_two_equal_keys_wins() {
     let pool = Pool::parse(r#"{"metadata":{"name":"a"},"metadata":{"name":"b"}}"#).expect("a pool");
     assert_eq!(pool.id, "b");
+    // Of the first nothing is left, whatever it held.
+    let text = r#"{"metadata":{"name":"a"},"spec":{"password":"hunter2","x":[{"token":"hunter2"}]},"spec":{"a":1}}"#;
+    let pool = Pool::parse(text).expect("a pool");
+    assert_eq!(
+        Value::Object(pool.json),
+        serde_json::json!({"metadata": {"name": "a"}, "spec": {"a": 1}})
+    );
 }
 
 #[test]

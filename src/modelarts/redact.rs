@@ -46,7 +46,7 @@ fn redact_object(object: &mut Map<String, Value>, nesting: usize) -> bool {
     removed
 }
 
-/// Whether to keep the value, and whether something in it was removed.
+/// Whether to keep the value, and whether something in it was removed or written anew.
 fn redact_value(value: &mut Value, nesting: usize) -> (bool, bool) {
     match value {
         Value::Object(object) if names_a_secret(object) => (false, true),
@@ -84,15 +84,42 @@ fn redact_text(text: &mut String, nesting: usize) -> (bool, bool) {
     match serde_json::from_str::<Value>(text) {
         Ok(mut inner) => {
             let (keep, removed) = redact_value(&mut inner, nesting + 1);
-            if removed {
+            // Of equal keys only the last was parsed: what the others say was not looked at.
+            let changed = removed || members(&inner) != members_in(text);
+            if changed {
                 *text = inner.to_string();
             }
-            (keep, removed)
+            (keep, changed)
         }
         // Cut off, written by hand, or JSON amid other words: it can't be cleaned, so it must not
         // pass.
         Err(_) => (!mentions_a_secret(text), false),
     }
+}
+
+/// Members of the objects in `value`, at every depth.
+fn members(value: &Value) -> usize {
+    match value {
+        Value::Object(object) => object.len() + object.values().map(members).sum::<usize>(),
+        Value::Array(items) => items.iter().map(members).sum(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
+    }
+}
+
+/// Members of the objects that stand in the JSON `text`, each as often as it stands there: one for
+/// each colon outside of strings.
+fn members_in(text: &str) -> usize {
+    let (mut count, mut in_string, mut escaped) = (0, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = in_string,
+            b'"' => in_string = !in_string,
+            b':' if !in_string => count += 1,
+            _ => {}
+        }
+    }
+    count
 }
 
 /// Whether a quoted key of a secret stands before a colon in `text`. Python's quotes count too.

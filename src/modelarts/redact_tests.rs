@@ -32,7 +32,7 @@ fn json_in_strings() {
 
 #[test]
 fn text_without_secrets_is_kept_to_the_letter() {
-    let kept = json!({"a": "{ \"x\" :  1.0 }", "b": "plain password text", "c": "[prod] token pool", "d": "{broken \"x\": 1", "e": ""});
+    let kept = json!({"a": "{ \"x\" :  1.0 }", "b": "plain password text", "c": "[prod] token pool", "d": "{broken \"x\": 1", "e": "", "f": "{ \"a:\\\"\" : \":{\", \"b\": {\"c\":[ {\"c\":1}]} }"});
     assert_eq!(redacted(kept.clone()), kept);
 }
 
@@ -153,4 +153,33 @@ fn texts_that_can_not_be_cleaned_do_not_pass() {
 fn escapes_in_whole_json_hide_no_key() {
     let text = r#"{"p\u0061ssword": "hunter2", "x": 1}"#;
     assert_eq!(redacted(json!({"a": text})), json!({"a": "{\"x\":1}"}));
+}
+
+/// Of two equal keys the parser keeps the last: what the first one says is read by nobody but stands
+/// in the text.
+#[test]
+fn a_repeated_key_hides_no_secret() {
+    for hidden in [
+        r#"{"password":"hunter2"}"#,
+        r#"[{"p\u0061ssword":"hunter2"}]"#,
+        r#"{"key":"db-password","value":"hunter2"}"#,
+        r#"{"token\"":"hunter2"}"#,
+        r#""{\"token\":\"hunter2\"}""#,
+    ] {
+        for text in [
+            format!(r#"{{"a":{hidden},"a":1}}"#),
+            format!(r#"[{{"a":{hidden},"b":":","a":1}}]"#),
+            format!(r#"{{"c":"x","d":{{"a":{hidden},"\u0061":1}}}}"#),
+        ] {
+            let deep = Value::String(text.clone()).to_string();
+            for text in [text, deep] {
+                let left = redacted(json!({"x": text, "kept": 1}));
+                assert_eq!(left["kept"], 1);
+                assert!(!left.to_string().contains("hunter2"), "{left}");
+                assert!(left["x"].is_string(), "{left}");
+            }
+        }
+    }
+    let text = r#"{"a":{"password":"x"},"a":1}"#;
+    assert_eq!(redacted(json!({"x": text})), json!({"x": r#"{"a":1}"#}));
 }
