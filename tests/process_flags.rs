@@ -88,6 +88,11 @@ fn bad_values_are_refused_with_a_way_out() {
             &["--ca-file", "/no/such.pem", "No such file"],
         ),
         ("ca-file", text_file, &["--ca-file", text_file, "PEM"]),
+        (
+            "watch-namespaces",
+            "team-a,",
+            &["--watch-namespaces", "\"\""],
+        ),
         ("log-level", "info,kube=loud", &["--log-level", "kube=loud"]),
         ("log-format", "xml", &["--log-format", "text, json"]),
         ("leader-elect", "maybe", &["--leader-elect", "true, false"]),

@@ -1,5 +1,6 @@
 //! `run`: the controller.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -29,8 +30,8 @@ pub struct RunArgs {
     )]
     listen: SocketAddr,
 
-    /// Namespaces to watch, separated by commas; all by default. Mirrors of a namespace that is taken
-    /// out are left as they are.
+    /// Namespaces to watch, separated by commas; all by default, also where it is empty. Mirrors of a
+    /// namespace that is taken out are left as they are.
     #[arg(
         long,
         value_name = "NS,...",
@@ -120,6 +121,7 @@ impl RunArgs {
         } = self;
         logs::start(log_format, &log_level)
             .map_err(|e| format!("--log-level {log_level:?} is no filter: {e}"))?;
+        let namespaces = namespaces(watch_namespaces)?;
         let metrics = Arc::new(Metrics::default());
         let allowed = allowed(&allowed_endpoints)?;
         let http = HttpClient::new(HttpOptions {
@@ -140,7 +142,7 @@ impl RunArgs {
 
         let options = controller::Options {
             client,
-            namespaces: watch_namespaces,
+            namespaces,
             http,
             metrics: metrics.clone(),
             health: health.clone(),
@@ -158,6 +160,30 @@ impl RunArgs {
     }
 }
 
+/// The namespaces to watch, each once: two watches of one namespace would be taken for one. Empty: all.
+fn namespaces(given: Vec<String>) -> Result<Vec<String>, String> {
+    // A variable that is set and empty says no more than one that is not set.
+    if given == [""] {
+        return Ok(Vec::new());
+    }
+    match given.iter().find(|name| !is_namespace(name)) {
+        Some(bad) => Err(format!(
+            "--watch-namespaces: {bad:?} is no name of a namespace (1 to 63 of a-z, 0-9 and -, no - at an end); separate names by a comma alone"
+        )),
+        None => Ok(BTreeSet::from_iter(given).into_iter().collect()),
+    }
+}
+
+/// Whether it is a DNS-1123 label, as the names of namespaces are.
+fn is_namespace(name: &str) -> bool {
+    (1..=63).contains(&name.len())
+        && !name.starts_with('-')
+        && !name.ends_with('-')
+        && name
+            .bytes()
+            .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+}
+
 /// The patterns in force: those given, else the default.
 fn allowed(patterns: &[String]) -> Result<AllowedEndpoints, String> {
     if patterns.is_empty() {
@@ -167,4 +193,33 @@ fn allowed(patterns: &[String]) -> Result<AllowedEndpoints, String> {
     parsed
         .map(AllowedEndpoints)
         .map_err(|e| format!("--allowed-endpoints: {e}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(values: &[&str]) -> Result<Vec<String>, String> {
+        namespaces(values.iter().map(|&v| v.to_owned()).collect())
+    }
+
+    #[test]
+    fn each_namespace_is_watched_once() {
+        assert_eq!(read(&[]), Ok(vec![]));
+        // The variable is set and empty.
+        assert_eq!(read(&[""]), Ok(vec![]));
+        let twice = read(&["b", "a-1", "b"]);
+        assert_eq!(twice, Ok(vec!["a-1".to_owned(), "b".to_owned()]));
+        assert!(read(&[&"a".repeat(63)]).is_ok());
+    }
+
+    #[test]
+    fn what_is_no_namespace_is_refused() {
+        let long = "a".repeat(64);
+        for bad in ["", " b", "A", "a.b", "-a", "a-", "a/b", "*", "训练", &long] {
+            let error = read(&["a", bad]).expect_err(bad);
+            let named = format!("--watch-namespaces: {bad:?} ");
+            assert!(error.starts_with(&named), "{error}");
+        }
+    }
 }
