@@ -1,8 +1,8 @@
 //! The numbers at `/metrics`. No label takes the name or id of a pool, or a message.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -69,9 +69,14 @@ struct RequestLabels {
     code: String,
 }
 
+/// The values of the label `step`.
+const STEPS: [&str; 2] = ["list", "total"];
+
 /// All metrics of the controller.
 pub struct Metrics {
     registry: Registry,
+    /// Every result of a pass so far: a family can't be asked for its labels.
+    results: Mutex<BTreeSet<&'static str>>,
     last_success: Family<SourceLabels, FloatGauge>,
     last_attempt: Family<SourceLabels, FloatGauge>,
     fresh_until: Family<SourceLabels, FloatGauge>,
@@ -97,6 +102,7 @@ impl Default for Metrics {
         let mut registry = Registry::with_prefix("modelarts");
         let metrics = Self {
             registry: Registry::default(),
+            results: Mutex::default(),
             last_success: Family::default(),
             last_attempt: Family::default(),
             fresh_until: Family::default(),
@@ -246,7 +252,7 @@ impl Metrics {
                     PassResult::Suspended | PassResult::Begun => return,
                 };
                 let SourceLabels { namespace, source } = labels;
-                for (step, duration) in [("list", *listing), ("total", Some(*whole))] {
+                for (step, duration) in STEPS.into_iter().zip([*listing, Some(*whole)]) {
                     if let Some(duration) = duration {
                         let labels = StepLabels {
                             namespace: namespace.clone(),
@@ -258,6 +264,7 @@ impl Metrics {
                             .observe(duration.as_secs_f64());
                     }
                 }
+                self.results().insert(result);
                 self.syncs
                     .get_or_create(&ResultLabels {
                         namespace,
@@ -304,7 +311,12 @@ impl Metrics {
         }
     }
 
-    /// Drops the gauges of a source that is gone; its counters stay, as counters do.
+    fn results(&self) -> std::sync::MutexGuard<'_, BTreeSet<&'static str>> {
+        // A set of words is never half written.
+        self.results.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Drops the series of a source that is gone: namespaces come and go, and would fill the memory.
     fn forget(&self, source: &Key) {
         let labels = labels(source);
         for gauge in [&self.last_success, &self.last_attempt, &self.fresh_until] {
@@ -312,6 +324,22 @@ impl Metrics {
         }
         self.consecutive_failures.remove(&labels);
         self.suspended.remove(&labels);
+        for &result in self.results().iter() {
+            let SourceLabels { namespace, source } = labels.clone();
+            self.syncs.remove(&ResultLabels {
+                namespace,
+                source,
+                result,
+            });
+        }
+        for step in STEPS {
+            let SourceLabels { namespace, source } = labels.clone();
+            self.sync_duration.remove(&StepLabels {
+                namespace,
+                source,
+                step,
+            });
+        }
         for phase in PHASES.into_iter().chain(["none", "other"]) {
             let SourceLabels { namespace, source } = labels.clone();
             self.pools.remove(&PhaseLabels {
@@ -347,3 +375,7 @@ fn seconds(time: jiff::Timestamp) -> f64 {
 #[cfg(test)]
 #[path = "metrics_docs.rs"]
 mod docs_are_generated;
+
+#[cfg(test)]
+#[path = "metrics_tests.rs"]
+mod tests;

@@ -28,6 +28,7 @@ fn one_series_each(metrics: &Metrics) {
     // Without `..`: a metric that is added must be added here.
     let Metrics {
         registry: _,
+        results: _,
         last_success,
         last_attempt,
         fresh_until,
