@@ -166,12 +166,12 @@ impl Default for Metrics {
         );
         registry.register(
             "cloud_requests",
-            "Requests to the cloud by operation and HTTP status, or what happened instead of one",
+            "Requests to the cloud by operation and HTTP status, or what happened instead of one; a body that breaks off counts by its status",
             metrics.cloud_requests.clone(),
         );
         registry.register_with_unit(
             "cloud_request_duration",
-            "How long requests to the cloud took, until the answer was read",
+            "How long requests to the cloud took, until the head of the answer was read",
             Unit::Seconds,
             metrics.cloud_request_duration.clone(),
         );
