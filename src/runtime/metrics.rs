@@ -14,6 +14,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::api::ModelArtsPoolSourceStatus;
 use crate::controller::{Key, Machine, Notice, PassResult, fresh_until};
 use crate::mirror::Step;
 
@@ -278,9 +279,12 @@ impl Metrics {
         }
     }
 
-    /// Sets the gauges that show what the machine knows of a source.
+    /// Sets the gauges that show what the machine knows of a source, its status included.
     pub fn show_source(&self, machine: &Machine, source: &Key) {
         let labels = labels(source);
+        if let Some(source) = machine.sources().find(|s| s.key == *source) {
+            self.seed(&labels, &source.status);
+        }
         self.suspended
             .get_or_create(&labels)
             .set(i64::from(machine.is_suspended(source)));
@@ -307,6 +311,21 @@ impl Metrics {
                 None => {
                     self.pools.remove(&labels);
                 }
+            }
+        }
+    }
+
+    /// Sets what no pass of this process has said yet from the status: after a restart the mirrors are
+    /// as old as before, and an alert must not fall silent.
+    fn seed(&self, labels: &SourceLabels, status: &ModelArtsPoolSourceStatus) {
+        for (gauge, time) in [
+            (&self.last_success, &status.last_sync_time),
+            (&self.fresh_until, &status.fresh_until),
+        ] {
+            // What get() gives holds a lock that the other call needs.
+            let unset = gauge.get(labels).is_none();
+            if let Some(time) = time.as_ref().filter(|_| unset) {
+                gauge.get_or_create(labels).set(seconds(time.0));
             }
         }
     }

@@ -80,3 +80,35 @@ fn nothing_of_a_source_outlives_it() {
         assert!(text.contains(&labels), "{text}");
     }
 }
+
+/// An alert on old mirrors must not fall silent because the controller was restarted while the cloud
+/// is away.
+#[test]
+fn after_a_restart_the_status_says_how_old_the_mirrors_are() {
+    let metrics = Metrics::default();
+    let (machine, source) = machine(&json!({
+        "lastSyncTime": "1970-01-01T00:01:40Z",
+        "freshUntil": "1970-01-01T00:03:10Z",
+    }));
+    let said = || {
+        [&metrics.last_success, &metrics.fresh_until]
+            .map(|gauge| gauge.get(&labels(&source)).map(|g| g.get()))
+    };
+    metrics.show_source(&machine, &source);
+    assert_eq!(said(), [Some(100.0), Some(190.0)]);
+    // What a pass says is newer than the status, which is seen later.
+    let started = Timestamp::from_second(200).expect("a time");
+    metrics.note(&pass(&source, started, success()));
+    metrics.show_source(&machine, &source);
+    assert_eq!(said(), [Some(200.0), Some(290.0)]);
+}
+
+#[test]
+fn of_a_source_that_never_succeeded_no_time_is_said() {
+    let metrics = Metrics::default();
+    let (machine, source) = machine(&json!({}));
+    metrics.show_source(&machine, &source);
+    for gauge in [&metrics.last_success, &metrics.fresh_until] {
+        assert!(gauge.get(&labels(&source)).is_none());
+    }
+}
