@@ -9,7 +9,7 @@ use reqwest::Response;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::ExposeSecret as _;
 
-use super::answer::Answer;
+use super::answer::{Answer, Budget};
 use super::credentials::Credentials;
 use super::endpoint::Endpoint;
 use super::error::{CloudError, Reason};
@@ -21,8 +21,9 @@ use super::signature::{
 };
 use super::workspaces::WorkspacePage;
 
-/// Bytes of one answer that are read, after decompression.
-pub(super) const MAX_ANSWER: u64 = 256 * 1024 * 1024;
+/// Bytes of the answers of one listing that are read, of all its workspaces, filters and pages, after
+/// decompression.
+pub(super) const MAX_LISTING: u64 = 256 * 1024 * 1024;
 /// Bytes of an error's body that are read.
 const MAX_ERROR_BODY: usize = 64 * 1024;
 /// Workspaces asked for in one request: the cloud's own default.
@@ -41,7 +42,7 @@ pub struct Client {
     project_id: String,
     credentials: Arc<Credentials>,
     clock: fn() -> Timestamp,
-    max_answer: u64,
+    max_listing: u64,
 }
 
 impl Client {
@@ -59,16 +60,16 @@ impl Client {
             project_id,
             credentials,
             clock: Timestamp::now,
-            max_answer: MAX_ANSWER,
+            max_listing: MAX_LISTING,
         }
     }
 
-    /// The same with another clock and another limit of answers, for tests.
+    /// The same with another clock and another limit of listings, for tests.
     #[must_use]
-    pub fn with(self, clock: fn() -> Timestamp, max_answer: u64) -> Self {
+    pub fn with(self, clock: fn() -> Timestamp, max_listing: u64) -> Self {
         Self {
             clock,
-            max_answer,
+            max_listing,
             ..self
         }
     }
@@ -77,7 +78,10 @@ impl Client {
     ///
     /// # Errors
     /// [`CloudError`]; an answer that is no list of workspaces is [`Reason::IncompleteListing`].
-    pub async fn list_workspaces(&self) -> Result<Vec<String>, CloudError> {
+    pub(super) async fn list_workspaces(
+        &self,
+        budget: &mut Budget,
+    ) -> Result<Vec<String>, CloudError> {
         let path = format!("/v1/{}/workspaces", encode(&self.project_id));
         let mut ids = BTreeSet::new();
         let mut offset = 0;
@@ -87,7 +91,7 @@ impl Client {
                 ("offset", offset.to_string()),
             ];
             let query = query.map(|(k, v)| (k.to_owned(), v));
-            let mut answer = self.get("ListWorkspaces", &path, &query).await?;
+            let mut answer = self.get("ListWorkspaces", &path, &query, budget).await?;
             let body = answer.bytes().await?;
             let page = WorkspacePage::parse(&body).map_err(|e| answer.incomplete(&e))?;
             let count = page.ids.len();
@@ -120,7 +124,8 @@ impl Client {
     /// [`CloudError`]; [`Reason::PoolNotFound`] where there is no such pool.
     pub async fn show_pool(&self, id: &str) -> Result<Pool, CloudError> {
         let path = format!("/v2/{}/pools/{}", encode(&self.project_id), encode(id));
-        let mut answer = self.get("ShowPool", &path, &[]).await?;
+        let mut budget = self.budget();
+        let mut answer = self.get("ShowPool", &path, &[], &mut budget).await?;
         let body = answer.bytes().await?;
         let pool = Pool::parse(&String::from_utf8_lossy(&body))
             .map_err(|e| answer.incomplete(&e.to_string()))?;
@@ -132,14 +137,16 @@ impl Client {
     }
 
     /// One page of pools, for `query`. Source: `GET /v2/{project_id}/pools`.
-    pub(super) async fn list_pools(
-        &self,
+    pub(super) async fn list_pools<'a>(
+        &'a self,
         query: &[(String, String)],
-    ) -> Result<Answer<'_>, CloudError> {
+        budget: &'a mut Budget,
+    ) -> Result<Answer<'a>, CloudError> {
         self.get(
             "ListPools",
             &format!("/v2/{}/pools", encode(&self.project_id)),
             query,
+            budget,
         )
         .await
     }
@@ -149,18 +156,19 @@ impl Client {
         self.credentials.left_out_of(text)
     }
 
-    /// Bytes of one answer that are read at most.
-    pub(super) const fn max_answer(&self) -> u64 {
-        self.max_answer
+    /// What may be read for one listing.
+    pub(super) const fn budget(&self) -> Budget {
+        Budget::new(self.max_listing)
     }
 
     /// Sends a signed GET; an answer other than 200 is an error.
-    async fn get(
-        &self,
+    async fn get<'a>(
+        &'a self,
         operation: &'static str,
         path: &str,
         query: &[(String, String)],
-    ) -> Result<Answer<'_>, CloudError> {
+        budget: &'a mut Budget,
+    ) -> Result<Answer<'a>, CloudError> {
         self.http.check(operation, &self.endpoint)?;
         let invalid = |message: &str| {
             CloudError::new(operation, Reason::InvalidRequest, &self.clean(message))
@@ -180,7 +188,7 @@ impl Client {
             .map_err(|name| invalid(&format!("the value of the header {name} can't be sent")))?;
         let response = self.http.get(operation, url, headers).await?;
         if response.status() == reqwest::StatusCode::OK {
-            return Ok(Answer::new(self, operation, response, self.max_answer));
+            return Ok(Answer::new(self, operation, response, budget));
         }
         let (status, headers) = (response.status(), response.headers().clone());
         let body = beginning(response).await;

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::answer::Budget;
 use super::client::Client;
 use super::error::{CloudError, Reason};
 use super::page::{Page, PageReader};
@@ -63,8 +64,9 @@ pub async fn list<S: PoolSink>(
     selection: &Selection,
     mut sink: S,
 ) -> Result<S, CloudError> {
+    let mut budget = client.budget();
     let workspaces = match &selection.workspaces {
-        WorkspaceSelection::All => client.list_workspaces().await?,
+        WorkspaceSelection::All => client.list_workspaces(&mut budget).await?,
         WorkspaceSelection::List(ids) => ids.clone(),
     };
     let filters = filters(&selection.statuses);
@@ -79,7 +81,8 @@ pub async fn list<S: PoolSink>(
     for workspace in workspaces {
         for status in &filters {
             let selector = &selection.label_selector;
-            list_filter(client, &workspace, *status, selector, &mut sink).await?;
+            let budget = &mut budget;
+            list_filter(client, budget, &workspace, *status, selector, &mut sink).await?;
         }
     }
     Ok(sink)
@@ -109,6 +112,7 @@ fn filters(statuses: &[StatusFilter]) -> Vec<Option<&'static str>> {
 
 async fn list_filter<S: PoolSink>(
     client: &Client,
+    budget: &mut Budget,
     workspace: &str,
     status: Option<&str>,
     label_selector: &str,
@@ -128,7 +132,7 @@ async fn list_filter<S: PoolSink>(
                 query.push((name.to_owned(), value.to_owned()));
             }
         }
-        let mut answer = client.list_pools(&query).await?;
+        let mut answer = client.list_pools(&query, budget).await?;
         let mut page = PageReader::default();
         answer
             .read(|piece| page.feed(piece, |item| sink.pool(workspace, item)))

@@ -10,6 +10,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, Visitor};
 
+use super::answer::{MAX_HELD, Unfit};
 use super::error::json_problem;
 
 /// Stands in the envelope for an item that was cut out.
@@ -23,8 +24,9 @@ pub(super) struct Page {
 }
 
 /// Reads one answer, piece by piece. It has no Debug output: what it holds is not cleaned yet.
-#[derive(Default)]
 pub(super) struct PageReader {
+    /// Bytes of one item, and of the envelope, that are held at most.
+    max_held: usize,
     envelope: Vec<u8>,
     item: Vec<u8>,
     items: usize,
@@ -37,6 +39,23 @@ pub(super) struct PageReader {
     string_start: usize,
     /// Whether that string is the key `items`.
     key_is_items: bool,
+}
+
+impl Default for PageReader {
+    fn default() -> Self {
+        Self {
+            max_held: MAX_HELD,
+            envelope: Vec::new(),
+            item: Vec::new(),
+            items: 0,
+            depth: 0,
+            in_item: false,
+            in_items: false,
+            string: InString::No,
+            string_start: 0,
+            key_is_items: false,
+        }
+    }
 }
 
 /// Where in a string the reader is.
@@ -53,27 +72,33 @@ impl PageReader {
     /// Takes the next bytes of the body; each item that ends in them goes to `sink` as text.
     ///
     /// # Errors
-    /// The sink's: nothing that went to it may then be used.
+    /// The sink's, or that a part is too large: nothing that went to the sink may then be used.
     pub(super) fn feed<E: fmt::Display>(
         &mut self,
         bytes: &[u8],
         mut sink: impl FnMut(&str) -> Result<(), E>,
-    ) -> Result<(), String> {
+    ) -> Result<(), Unfit> {
         for &byte in bytes {
             let begins_item =
                 self.string == InString::No && self.in_items && self.depth == 2 && byte == b'{';
             self.in_item |= begins_item;
-            if self.in_item {
-                self.item.push(byte);
+            let (part, name) = if self.in_item {
+                (&mut self.item, "one of its pools")
             } else {
-                self.envelope.push(byte);
+                (&mut self.envelope, "what it says beside its pools")
+            };
+            if part.len() >= self.max_held {
+                let max = self.max_held;
+                return Err(Unfit::TooLarge(format!("{name} has more than {max} bytes")));
             }
+            part.push(byte);
             self.step(byte);
             if self.in_item && self.depth == 2 && self.string == InString::No {
                 self.in_item = false;
                 self.items += 1;
                 self.envelope.extend_from_slice(PLACEHOLDER);
-                sink(&String::from_utf8_lossy(&self.item)).map_err(|e| e.to_string())?;
+                sink(&String::from_utf8_lossy(&self.item))
+                    .map_err(|e| Unfit::Incomplete(e.to_string()))?;
                 self.item.clear();
             }
         }

@@ -183,7 +183,8 @@ fn a_refused_item_ends_the_page() {
                 Ok(())
             }
         });
-    assert_eq!((fed, seen), (Err("no pool".to_owned()), 2));
+    let refused = Unfit::Incomplete("no pool".to_owned());
+    assert_eq!((fed, seen), (Err(refused), 2));
 }
 
 #[test]
@@ -194,4 +195,32 @@ fn bytes_that_are_no_text_stay_with_their_item() {
     let (items, page) = read_in(&body, 3);
     assert_eq!(page, Ok(Page::default()));
     assert_eq!(items, ["{\"a\":\"\u{fffd}\u{fffd}\"}", r#"{"b":1}"#]);
+}
+
+#[test]
+fn no_part_is_held_beyond_the_limit() {
+    let fed = |body: &str| {
+        let mut reader = PageReader {
+            max_held: 40,
+            ..PageReader::default()
+        };
+        let fed = reader.feed(body.as_bytes(), |_: &str| Ok::<_, Infallible>(()));
+        assert!(reader.item.len() <= 40 && reader.envelope.len() <= 40 + PLACEHOLDER.len());
+        fed.map_err(|unfit| format!("{unfit:?}"))
+    };
+    let item = |length: usize| format!(r#"{{"x":"{}"}}"#, "x".repeat(length - 8));
+    let items = |length| format!(r#"{{"items":[{0},{0},{0}]}}"#, item(length));
+    assert_eq!(fed(&items(40)), Ok(()));
+    let one = r#"TooLarge("one of its pools has more than 40 bytes")"#;
+    assert_eq!(fed(&items(41)), Err(one.to_owned()));
+    let rest = r#"TooLarge("what it says beside its pools has more than 40 bytes")"#;
+    let envelope = |length: usize| format!(r#"{{"items":[],"x":"{}"}}"#, "x".repeat(length - 19));
+    assert_eq!(fed(&envelope(40)), Ok(()));
+    for body in [
+        envelope(41),
+        " ".repeat(41),
+        format!(r#"{{"items":[{}]}}"#, vec!["{}"; 40].join(",")),
+    ] {
+        assert_eq!(fed(&body), Err(rest.to_owned()), "{body}");
+    }
 }

@@ -75,7 +75,7 @@ async fn a_clock_that_is_wrong_is_told_from_a_wrong_key() {
         ),
         (Timestamp::now, Ok(())),
     ] {
-        let client = client.clone().with(clock, MAX_ANSWER);
+        let client = client.clone().with(clock, MAX_LISTING);
         let answer = listed(&client, &all()).await;
         assert_eq!(answer.map(drop).map_err(|e| e.reason()), reason);
     }

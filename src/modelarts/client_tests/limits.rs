@@ -5,6 +5,7 @@ use std::io::Write as _;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
+use super::super::super::answer::MAX_HELD;
 use super::loopback::{Loopback, Script, head};
 use super::*;
 
@@ -106,6 +107,47 @@ async fn an_answer_larger_than_the_limit_is_an_error() {
             "{length}, compressed"
         );
     }
+}
+
+#[tokio::test]
+async fn the_limit_is_that_of_the_whole_listing() {
+    let cloud = cloud(&[]).await;
+    let control = cloud.control();
+    control.set_page_size(std::num::NonZeroUsize::new(1));
+    let put = |id: &str, phase: &str| {
+        let pool = format!(
+            r#"{{"metadata":{{"name":"{id}"}},"status":{{"phase":"{phase}"}},"x":"{}"}}"#,
+            "x".repeat(20_000)
+        );
+        control.put_raw(id, "0", &pool).expect("a pool");
+    };
+    let client = limited(&cloud.url());
+    put("a", "Running");
+    put("b", "Running");
+    put("c", "Running");
+    assert_eq!(listed(&client, &all()).await.expect("a listing").len(), 3);
+    // Each page of each filter is far below the limit.
+    put("d", "CreationFailed");
+    let error = listed(&client, &all()).await.expect_err("too large");
+    assert_eq!(error.reason(), Reason::ListingTooLarge);
+    let asked = control.requests().last;
+    assert_eq!(asked.len(), 3 + 1 + 3 + 1, "{asked:?}");
+}
+
+#[tokio::test]
+async fn a_part_that_would_be_held_has_a_limit_of_its_own() {
+    let long = "x".repeat(MAX_HELD);
+    let pool = format!(r#"{{"metadata":{{"name":"a"}},"x":"{long}"}}"#);
+    let server = Loopback::start(Script::ok(&format!(r#"{{"items":[{pool}]}}"#))).await;
+    let error = listed(&plain_client(&server.url()), &all()).await;
+    let error = error.expect_err("too large");
+    assert_eq!(error.reason(), Reason::ListingTooLarge);
+    assert!(error.message.contains("one of its pools"), "{error}");
+    let server = Loopback::start(Script::ok(&pool)).await;
+    let error = plain_client(&server.url()).show_pool("a").await;
+    let error = error.expect_err("too large");
+    assert_eq!(error.reason(), Reason::ListingTooLarge);
+    assert!(error.message.contains("16777216 bytes"), "{error}");
 }
 
 #[tokio::test]

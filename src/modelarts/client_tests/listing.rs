@@ -167,7 +167,10 @@ async fn every_workspace_of_the_project() {
         ["0/a", "7/b", "8/failed-c"]
     );
     assert_eq!(
-        client.list_workspaces().await.expect("workspaces"),
+        client
+            .list_workspaces(&mut client.budget())
+            .await
+            .expect("workspaces"),
         ["0", "7", "8"]
     );
     // More than one page of them.
@@ -177,7 +180,11 @@ async fn every_workspace_of_the_project() {
         &many.iter().map(String::as_str).collect::<Vec<_>>(),
     );
     cloud.control().reset_requests();
-    let found = client.list_workspaces().await.expect("workspaces").len();
+    let found = client
+        .list_workspaces(&mut client.budget())
+        .await
+        .expect("workspaces")
+        .len();
     assert_eq!(found, 2103);
     assert_eq!(
         cloud.control().requests().gets(Operation::ListWorkspaces),
