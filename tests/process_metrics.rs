@@ -10,7 +10,7 @@ use super::support::process::Process;
 
 const SAMPLE: &str = "auto-pool-os-86c13962597848eeb29c5861153a391f";
 
-/// What design.md names, and no other label that could grow with the cloud.
+/// What is documented, and no other label that could grow with the cloud.
 const METRICS: [(&str, &[&str]); 12] = [
     (
         "modelarts_source_last_success_timestamp_seconds",

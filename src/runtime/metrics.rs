@@ -157,7 +157,7 @@ impl Default for Metrics {
         );
         registry.register(
             "pools",
-            "Pools of the last complete listing by phase",
+            "Pools of the last complete listing that are mirrored, by phase; other: a phase that is not documented, or none",
             metrics.pools.clone(),
         );
         registry.register(
@@ -290,7 +290,7 @@ impl Metrics {
             .set(i64::from(machine.is_suspended(source)));
         let mut by_phase: BTreeMap<&'static str, i64> = BTreeMap::new();
         for phase in machine.phases(source) {
-            let phase = phase.map_or("none", |p| {
+            let phase = phase.map_or("other", |p| {
                 PHASES
                     .into_iter()
                     .find(|known| *known == p)
@@ -298,7 +298,7 @@ impl Metrics {
             });
             *by_phase.entry(phase).or_default() += 1;
         }
-        for phase in PHASES.into_iter().chain(["none", "other"]) {
+        for phase in PHASES.into_iter().chain(["other"]) {
             let labels = PhaseLabels {
                 namespace: labels.namespace.clone(),
                 source: labels.source.clone(),
@@ -359,7 +359,7 @@ impl Metrics {
                 step,
             });
         }
-        for phase in PHASES.into_iter().chain(["none", "other"]) {
+        for phase in PHASES.into_iter().chain(["other"]) {
             let SourceLabels { namespace, source } = labels.clone();
             self.pools.remove(&PhaseLabels {
                 namespace,

@@ -193,12 +193,13 @@ impl Machine {
             .map(|(key, _)| key)
     }
 
-    /// Phases of the pools of the last complete listing of a source.
+    /// Phases of the pools of the last complete listing of a source that are mirrored.
     pub fn phases(&self, source: &Key) -> impl Iterator<Item = Option<&str>> {
         let pools = self.sources.get(source).and_then(|s| s.pools.as_ref());
         pools
             .into_iter()
             .flatten()
+            .filter(|(_, claim)| claim.skip.is_none())
             .map(|(_, claim)| claim.desired.phase.as_deref())
     }
 
