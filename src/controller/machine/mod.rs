@@ -6,6 +6,7 @@
 //! be and what is, and repairs go before the writes of a pass.
 
 mod checks;
+mod credentials;
 mod keys;
 mod messages;
 mod mirrors;

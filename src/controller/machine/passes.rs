@@ -4,10 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::keys::Leave;
 use super::state::{Claim, Pass, SourceState, Stage};
-use super::{Action, CredentialsError, ListingError, Machine, Notice, Now, SecretCredentials};
-use crate::api::conditions::READY;
+use super::{Action, ListingError, Machine, Notice, Now};
 use crate::api::{CredentialsType, ModelArtsPoolSourceStatus, PoolCounts};
 use crate::controller::fetch::Listing;
 use crate::controller::key::Key;
@@ -17,15 +15,11 @@ use crate::controller::pace::{
 use crate::controller::report::{PassFailure, PassResult, Report};
 use crate::mirror::Desired;
 use crate::mirror::apply::WriteError;
-use crate::modelarts::Reason;
 
 /// How long a listing may take.
 pub(in crate::controller) const LISTING_DEADLINE: Duration = Duration::from_mins(15);
 /// How long no planned write may be settled.
 pub(super) const WRITING_DEADLINE: Duration = Duration::from_mins(5);
-
-/// Reasons that count as rejections of a key.
-pub(super) const REJECTIONS: [Reason; 2] = [Reason::CredentialsRejected, Reason::ClockSkew];
 
 impl Machine {
     pub(super) fn next_pass(&mut self, now: Now) -> Option<Action> {
@@ -96,85 +90,6 @@ impl Machine {
         }
     }
 
-    pub(super) fn credentials_read(
-        &mut self,
-        key: &Key,
-        id: u64,
-        result: Result<SecretCredentials, CredentialsError>,
-        now: Now,
-    ) {
-        let Some(state) = self.sources.get_mut(key) else {
-            return;
-        };
-        let Stage::ReadingCredentials(pass) = &mut state.stage else {
-            return;
-        };
-        if pass.id != id {
-            return;
-        }
-        let mut changed = None;
-        let credentials = match result {
-            Ok(read) => {
-                changed = read.changed;
-                Arc::new(read.credentials)
-            }
-            // The API server's outage is not the cloud's: what is known is used on.
-            Err(CredentialsError::ApiServer(error)) => match &state.credentials {
-                Some(credentials) if !matches!(error, WriteError::Forbidden(_)) => {
-                    credentials.clone()
-                }
-                _ => {
-                    let failure = write_failure("read the Secret with the credentials", &error);
-                    return self.end_pass(key, Some(failure), now);
-                }
-            },
-            Err(CredentialsError::Secret { reason, message }) => {
-                state.credentials = None;
-                return self.end_pass(key, Some(stalled(reason, message)), now);
-            }
-        };
-        let fingerprint = credentials.fingerprint();
-        state.credentials = Some(credentials);
-        // What was rejected before this process began is not tried again either, unless it was changed.
-        if let Some(at) = state.rejected_at.take()
-            && changed.is_none_or(|changed| changed <= at)
-        {
-            let ago = Duration::try_from(now.wall.duration_since(at)).unwrap_or_default();
-            self.keys.reject(fingerprint, ago, now.instant);
-        }
-        let own = state.rejected.filter(|(key, _)| *key == fingerprint);
-        let own = own.and_then(|(_, until)| until.checked_duration_since(now.instant));
-        let wait = self.keys.refused(fingerprint, now.instant).max(own);
-        if let Some(wait) = wait.filter(|wait| !wait.is_zero()) {
-            return self.wait_for_key(key, wait, now);
-        }
-        pass.key = Some(fingerprint);
-        // It may have to wait for others, for as long as they take.
-        pass.deadline = now.instant + 100 * LISTING_DEADLINE;
-        let pass = pass.clone();
-        self.listings.push_back((key.clone(), pass.id));
-        state.stage = Stage::Listing(pass);
-    }
-
-    /// Ends a pass that asks nothing, since its key was rejected: for this source, which says so
-    /// already, or for another one.
-    fn wait_for_key(&mut self, key: &Key, wait: Duration, now: Now) {
-        let wait = wait.as_secs() + 1;
-        tracing::debug!(source = %key, "the key was rejected; not asking for another {wait} s");
-        let said = |s: &SourceState| REJECTIONS.iter().any(|r| s.source.says(READY, r.as_str()));
-        if self.sources.get(key).is_some_and(said) {
-            self.stop_pass(key);
-            let interval = self.interval(key);
-            self.set_due(key, Some(now.instant + credentials_retry(interval)));
-        } else {
-            let reason = Reason::CredentialsRejected.as_str();
-            let message = format!(
-                "the cloud has rejected this key, for this source or another; it is not tried again for {wait} s or until the Secret changes: check the keys in the Secret"
-            );
-            self.end_pass(key, Some(stalled(reason, message)), now);
-        }
-    }
-
     /// The interval of a source; the API's default where its spec can't be read.
     pub(super) fn interval(&self, key: &Key) -> Duration {
         let settings = self
@@ -182,50 +97,6 @@ impl Machine {
             .get(key)
             .and_then(|s| s.source.settings.as_ref().ok());
         settings.map_or(Duration::from_secs(30), |s| s.interval)
-    }
-
-    /// The next listing whose credentials are read and may be used.
-    pub(super) fn next_listing(&mut self, now: Now) -> Option<Action> {
-        let mut index = 0;
-        while let Some((key, id)) = self.listings.get(index).cloned() {
-            let pass = self.sources.get_mut(&key).and_then(|s| match &mut s.stage {
-                Stage::Listing(pass) if pass.id == id => Some(pass),
-                _ => None,
-            });
-            let Some((fingerprint, pass)) = pass.and_then(|p| Some((p.key?, p))) else {
-                // The pass was given up.
-                self.listings.remove(index);
-                continue;
-            };
-            match self.keys.ask(fingerprint, id, now.instant) {
-                Leave::Wait => index += 1,
-                Leave::Given => {
-                    self.listings.remove(index);
-                    pass.asking = true;
-                    pass.deadline = now.instant + LISTING_DEADLINE;
-                    return self.list(key);
-                }
-                Leave::Refused(wait) => {
-                    self.listings.remove(index);
-                    self.wait_for_key(&key, wait, now);
-                }
-            }
-        }
-        None
-    }
-
-    fn list(&self, key: Key) -> Option<Action> {
-        let state = self.sources.get(&key)?;
-        let previous = state.pools.iter().flatten();
-        Some(Action::List {
-            pass: state.pass()?.id,
-            settings: Box::new(state.source.settings.clone().ok()?),
-            credentials: state.credentials.clone()?,
-            previous: previous
-                .map(|(name, claim)| (name.clone(), claim.desired.clone()))
-                .collect(),
-            key,
-        })
     }
 
     pub(super) fn listed(
@@ -432,7 +303,7 @@ fn succeeded(state: &SourceState) -> PassResult {
     }
 }
 
-fn stalled(reason: &'static str, message: String) -> PassFailure {
+pub(super) fn stalled(reason: &'static str, message: String) -> PassFailure {
     PassFailure {
         reason,
         message,

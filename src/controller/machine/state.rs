@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
-use super::passes::REJECTIONS;
+use super::credentials::REJECTIONS;
 use crate::api::conditions::READY;
 use crate::controller::report::{PassFailure, Report};
 use crate::controller::source::Source;

@@ -1,0 +1,294 @@
+//! Single mirrors: races of writes, watches and relists.
+
+use serde_json::json;
+
+use super::SECOND;
+use super::rig::{NAMESPACE, Rig, key, uid};
+use crate::controller::machine::{Action, Input};
+use crate::mirror::Step;
+
+fn names(writes: &[(String, Step)]) -> Vec<(&str, Step)> {
+    writes.iter().map(|(n, s)| (n.as_str(), *s)).collect()
+}
+
+#[test]
+fn a_new_pool_is_two_writes_and_a_quiet_pass_none() {
+    let mut rig = Rig::new();
+    rig.put_pool("a", "Running");
+    rig.see_source("s", &json!({}));
+    rig.run();
+    assert_eq!(
+        names(&rig.writes),
+        [("a", Step::Create), ("a", Step::ApplyStatus)]
+    );
+    rig.run_for(120 * SECOND);
+    assert!(rig.listings >= 4, "{}", rig.listings);
+    assert_eq!(rig.writes.len(), 2);
+    rig.put_pool("a", "Error");
+    rig.run_for(60 * SECOND);
+    assert_eq!(names(&rig.writes[2..]), [("a", Step::ApplyStatus)]);
+}
+
+#[test]
+fn our_own_writes_are_no_drift_when_the_watch_shows_them() {
+    let mut rig = Rig::with_pools(&["a"]);
+    let own = rig.api.observed("a");
+    rig.input(Input::MirrorSeen(key("a"), Box::new(own)));
+    // Also where it shows one before its answer has come.
+    rig.put_pool("a", "Error");
+    rig.pass_time(60 * SECOND);
+    let write = rig.next_write().expect("a write");
+    let answer = rig.write(&write).expect("accepted");
+    rig.input(Input::MirrorSeen(key("a"), Box::new(answer.clone())));
+    rig.answer(write.0, Ok(answer));
+    rig.run();
+    assert_eq!(names(&rig.writes), [("a", Step::ApplyStatus)]);
+}
+
+#[test]
+fn an_answer_may_carry_a_strangers_edit() {
+    let mut rig = Rig::with_pools(&["a"]);
+    rig.put_pool("a", "Error");
+    rig.pass_time(60 * SECOND);
+    let write = rig.next_write().expect("a write");
+    rig.write(&write).expect("accepted");
+    // The edit came before ours was answered: the watch will show the same version as the answer.
+    let edited = rig.api.edit("a", |m| m["spec"]["type"] = json!("mine"));
+    rig.answer(write.0, Ok(edited.clone()));
+    rig.input(Input::MirrorSeen(key("a"), Box::new(edited)));
+    rig.run();
+    assert_eq!(
+        rig.api.get("a").expect("a mirror")["spec"]["type"],
+        "Dedicate"
+    );
+}
+
+#[test]
+fn a_deletion_seen_before_the_answer_to_an_older_write_counts() {
+    let mut rig = Rig::with_pools(&["a"]);
+    rig.put_pool("a", "Error");
+    rig.pass_time(60 * SECOND);
+    let write = rig.next_write().expect("a write");
+    let answer = rig.write(&write);
+    let version = rig.api.delete("a");
+    rig.input(Input::MirrorGone(key("a"), version));
+    rig.answer(write.0, answer);
+    rig.run();
+    assert!(rig.api.get("a").is_some(), "{:?}", rig.writes);
+}
+
+#[test]
+fn a_relist_wakes_what_changed_unseen() {
+    let mut rig = Rig::with_pools(&["kept", "edited", "deleted"]);
+    rig.api
+        .edit("edited", |m| m["spec"]["type"] = json!("mine"));
+    rig.api.delete("deleted");
+    rig.input(Input::MirrorsRelisting(None));
+    for name in ["kept", "edited"] {
+        let observed = rig.api.observed(name);
+        rig.input(Input::MirrorSeen(key(name), Box::new(observed)));
+    }
+    rig.input(Input::MirrorsRelisted(None));
+    rig.run();
+    let expected = [
+        ("deleted", Step::Create),
+        ("deleted", Step::ApplyStatus),
+        ("edited", Step::Apply),
+        ("edited", Step::ApplyStatus),
+    ];
+    let mut writes = names(&rig.writes);
+    writes.sort_by_key(|(name, _)| *name);
+    assert_eq!(writes, expected);
+}
+
+#[test]
+fn an_answer_that_comes_after_a_relist_without_its_object_is_not_trusted() {
+    let mut rig = Rig::with_pools(&["a"]);
+    rig.put_pool("a", "Error");
+    rig.pass_time(60 * SECOND);
+    let write = rig.next_write().expect("a write");
+    let answer = rig.write(&write);
+    rig.api.delete("a");
+    rig.input(Input::MirrorsRelisting(Some(NAMESPACE.into())));
+    rig.input(Input::MirrorsRelisted(Some(NAMESPACE.into())));
+    rig.answer(write.0, answer);
+    rig.run_for(2 * SECOND);
+    assert!(rig.api.get("a").is_some(), "{:?}", rig.writes);
+}
+
+#[test]
+fn what_the_api_server_makes_of_a_write_is_final() {
+    let mut rig = Rig::new();
+    rig.api.mutate = Some(|spec| spec["type"] = json!("changed by a webhook"));
+    rig.put_pool("a", "Running");
+    rig.see_source("s", &json!({}));
+    rig.run_for(600 * SECOND);
+    assert!(rig.listings > 15, "{}", rig.listings);
+    assert!(rig.writes.len() <= 4, "{:?}", rig.writes);
+    // What the cloud changes is still written.
+    let before = rig.writes.len();
+    rig.put_pool("a", "Error");
+    rig.run_for(60 * SECOND);
+    assert!(rig.writes.len() > before);
+    assert_eq!(
+        rig.api.get("a").expect("a mirror")["status"]["phase"],
+        "Error"
+    );
+    assert!(rig.writes.len() <= before + 3, "{:?}", rig.writes);
+}
+
+#[test]
+fn a_mirror_that_is_edited_again_and_again_waits_longer() {
+    let mut rig = Rig::with_pools(&["a"]);
+    let mut waits = Vec::new();
+    for _ in 0..6 {
+        let edited = rig.api.edit("a", |m| m["spec"]["type"] = json!("mine"));
+        let begun = rig.now.instant;
+        rig.input(Input::MirrorSeen(key("a"), Box::new(edited)));
+        let before = rig.writes.len();
+        while rig.writes.len() == before {
+            rig.run();
+            if rig.writes.len() == before {
+                let next = rig.machine.next_wakeup(rig.now).expect("something to come");
+                rig.pass_time(next - rig.now.instant);
+            }
+        }
+        waits.push((rig.now.instant - begun).as_secs());
+    }
+    assert_eq!(waits, [0, 1, 2, 4, 8, 16]);
+}
+
+#[test]
+fn repairs_go_before_the_writes_of_a_pass() {
+    let ids: Vec<String> = (0..100).map(|i| format!("new-{i:03}")).collect();
+    let mut rig = Rig::with_pools(&["old", "old-too"]);
+    for id in &ids {
+        rig.put_pool(id, "Running");
+    }
+    rig.put_pool("old-too", "Error");
+    rig.pass_time(60 * SECOND);
+    // The pass is planned, its first write is under way.
+    let first = rig.next_write().expect("a write");
+    for name in ["old", "old-too"] {
+        let edited = rig.api.edit(name, |m| m["spec"]["type"] = json!("mine"));
+        rig.input(Input::MirrorSeen(key(name), Box::new(edited)));
+    }
+    let answer = rig.write(&first);
+    rig.answer(first.0, answer);
+    rig.run();
+    let at = |name: &str| {
+        rig.writes
+            .iter()
+            .position(|(n, s)| n == name && *s == Step::Apply)
+    };
+    assert!(
+        at("old").is_some_and(|at| at <= 4),
+        "{:?}",
+        &rig.writes[..6]
+    );
+    assert!(
+        at("old-too").is_some_and(|at| at <= 4),
+        "{:?}",
+        &rig.writes[..6]
+    );
+}
+
+#[test]
+fn a_stripped_owner_waits_for_a_check_of_the_source() {
+    let mut rig = Rig::with_pools(&["a"]);
+    // An orphaning deletion strips the mirrors; the source's own event comes later.
+    let orphan = rig
+        .api
+        .edit("a", |m| m["metadata"]["ownerReferences"] = json!([]));
+    rig.input(Input::MirrorSeen(key("a"), Box::new(orphan)));
+    let check = rig.machine.next_action(rig.now).expect("a check");
+    assert!(matches!(check, Action::Check { .. }), "{check:?}");
+    rig.input(Input::Checked(key("s"), uid("s").into(), Ok(false)));
+    rig.run_for(3_600 * SECOND);
+    assert_eq!(names(&rig.writes), []);
+}
+
+#[test]
+fn an_unreachable_api_server_is_asked_by_one_write_at_a_time() {
+    let mut rig = Rig::new();
+    let ids: Vec<String> = (0..50).map(|i| format!("p-{i:02}")).collect();
+    for id in &ids {
+        rig.put_pool(id, "Running");
+    }
+    rig.see_source("s", &json!({}));
+    let mut under_way: Vec<_> = std::iter::from_fn(|| rig.next_write()).collect();
+    assert_eq!(under_way.len(), 16, "all that may be written at once");
+    rig.api.unreachable = true;
+    for write in under_way.drain(..) {
+        let answer = rig.write(&write);
+        rig.answer(write.0, answer);
+    }
+    rig.writes.clear();
+    for _ in 0..60 {
+        while let Some(write) = rig.next_write() {
+            assert!(rig.next_write().is_none(), "one at a time");
+            let answer = rig.write(&write);
+            rig.answer(write.0, answer);
+        }
+        rig.pass_time(SECOND);
+    }
+    let tries = rig.writes.len();
+    assert!((5..=30).contains(&tries), "{tries} tries in a minute");
+    // It recovers alone, and at once.
+    rig.api.unreachable = false;
+    rig.run_for(5 * SECOND);
+    assert_eq!(rig.writes.len(), tries + 100);
+}
+
+#[test]
+fn what_a_stranger_did_to_times_comes_back() {
+    let mut rig = Rig::with_pools(&["a"]);
+    let before = rig.api.get("a").expect("a mirror")["status"].clone();
+    rig.pass_time(3_600 * SECOND);
+    let edited = rig.api.edit("a", |m| {
+        m["status"]["conditions"] = json!([]);
+        // Whoever changes an atomic status owns it from then on.
+        m["metadata"]["managedFields"]
+            .as_array_mut()
+            .expect("entries")
+            .retain(|e| e["subresource"] != "status");
+    });
+    rig.input(Input::MirrorSeen(key("a"), Box::new(edited)));
+    rig.run();
+    assert_eq!(rig.api.get("a").expect("a mirror")["status"], before);
+}
+
+#[test]
+fn nothing_is_kept_of_what_neither_exists_nor_is_wanted() {
+    let mut rig = Rig::with_pools(&["a"]);
+    if let Ok(pools) = &mut rig.cloud {
+        pools.clear();
+    }
+    rig.run_for(60 * SECOND);
+    let version = rig.api.delete("a");
+    rig.input(Input::MirrorGone(key("a"), version));
+    rig.run_for(60 * SECOND);
+    assert!(rig.machine.mirrors.get(&key("a")).is_none());
+    assert!(rig.api.version() >= version);
+}
+
+#[test]
+fn a_relist_that_is_behind_loses_no_mirror() {
+    let mut rig = Rig::with_pools(&["a"]);
+    rig.input(Input::MirrorsRelisting(None));
+    rig.input(Input::MirrorsRelisted(None));
+    // The create finds it in its way, the watch shows it at the version that was known before.
+    let observed = rig.api.observed("a");
+    rig.input(Input::MirrorSeen(key("a"), Box::new(observed)));
+    rig.run_for(60 * SECOND);
+    assert_eq!(names(&rig.writes), []);
+
+    // Where no watch shows it, it is looked at.
+    rig.input(Input::MirrorsRelisting(None));
+    rig.input(Input::MirrorsRelisted(None));
+    rig.run_for(60 * SECOND);
+    assert_eq!(
+        names(&rig.writes),
+        [("a", Step::Create), ("a", Step::Nothing)]
+    );
+}

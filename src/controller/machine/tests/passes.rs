@@ -1,0 +1,352 @@
+//! Passes of sources: keys, failures, reports, and when the loop rests.
+
+use serde_json::json;
+
+use super::SECOND;
+use super::rig::{Rig, key, uid};
+use crate::controller::fetch::Listing;
+use crate::controller::machine::{Action, CredentialsError, Input, ListingError};
+use crate::controller::report::PassFailure;
+use crate::mirror::apply::WriteError;
+
+#[test]
+fn a_failed_listing_changes_nothing_and_backs_off() {
+    let mut rig = Rig::with_pools(&["a"]);
+    let failure = PassFailure {
+        reason: "CloudUnavailable",
+        message: "no".to_owned(),
+        stalled: false,
+        retry_after: None,
+    };
+    rig.cloud = Err(ListingError {
+        failure,
+        rejected: false,
+    });
+    let before = rig.listings;
+    rig.run_for(3_600 * SECOND);
+    let failed = rig.listings - before;
+    assert!((6..=12).contains(&failed), "{failed} tries in an hour");
+    assert!(rig.writes.is_empty(), "{:?}", rig.writes);
+    assert!(rig.api.get("a").is_some());
+}
+
+#[test]
+fn a_key_rejected_for_one_source_is_told_by_all_and_tried_by_none() {
+    let mut rig = Rig::new();
+    rig.cloud = Err(ListingError {
+        failure: PassFailure {
+            reason: "CredentialsRejected",
+            message: "no".to_owned(),
+            stalled: true,
+            retry_after: None,
+        },
+        rejected: true,
+    });
+    rig.see_source("first", &json!({}));
+    rig.run();
+    rig.see_source("second", &json!({}));
+    rig.run();
+    assert_eq!(rig.listings, 1);
+    let said = rig.reports.iter().filter_map(|(name, status)| {
+        let conditions = status.conditions.as_ref()?;
+        let ready = conditions.iter().find(|c| c.type_ == "Ready")?;
+        Some((name.as_str(), ready.reason.as_str()))
+    });
+    let expected = [
+        ("first", "CredentialsRejected"),
+        ("second", "CredentialsRejected"),
+    ];
+    assert_eq!(said.collect::<Vec<_>>(), expected);
+    rig.run_for(299 * SECOND);
+    assert_eq!(rig.listings, 1, "not for five minutes");
+    rig.run_for(61 * SECOND);
+    assert!(rig.listings > 1, "and then again");
+}
+
+#[test]
+fn sources_that_share_a_key_prove_it_one_after_the_other() {
+    let mut rig = Rig::new();
+    for name in ["a", "b", "c"] {
+        rig.see_source(name, &json!({}));
+    }
+    let mut under_way = Vec::new();
+    while let Some(action) = rig.machine.next_action(rig.now) {
+        match action {
+            Action::List { key, pass, .. } => under_way.push((key, pass)),
+            other => assert!(rig.perform(other).is_none()),
+        }
+    }
+    assert_eq!(under_way.len(), 1, "{under_way:?}");
+    rig.check_rest();
+    // Accepted, all others may use it at once.
+    let (first, pass) = under_way.remove(0);
+    rig.input(Input::Listed(first, pass, Ok(Listing::default())));
+    while let Some(action) = rig.machine.next_action(rig.now) {
+        match action {
+            Action::List { key, pass, .. } => under_way.push((key, pass)),
+            other => assert!(rig.perform(other).is_none()),
+        }
+    }
+    assert_eq!(under_way.len(), 2, "{under_way:?}");
+}
+
+#[test]
+fn a_key_that_was_rejected_before_a_restart_is_not_tried_at_once() {
+    let status = json!({
+        "lastAttemptTime": "2026-01-01T00:00:00Z",
+        "conditions": [{"type": "Ready", "status": "False", "reason": "CredentialsRejected", "message": "",
+            "observedGeneration": 1, "lastTransitionTime": "2026-01-01T00:00:00Z"}],
+    });
+    let mut rig = Rig::new();
+    rig.now.wall = "2026-01-01T00:01:00Z".parse().expect("a time");
+    rig.see_source_with("s", &json!({}), &status);
+    rig.run_for(239 * SECOND);
+    assert_eq!(rig.listings, 0, "until five minutes after the rejection");
+    rig.run_for(61 * SECOND);
+    assert!(rig.listings > 0);
+
+    // A Secret that was changed since is tried at once.
+    let mut rig = Rig::new();
+    rig.now.wall = "2026-01-01T00:01:00Z".parse().expect("a time");
+    rig.secret_changed = Some("2026-01-01T00:00:30Z".parse().expect("a time"));
+    rig.see_source_with("s", &json!({}), &status);
+    rig.run();
+    assert_eq!(rig.listings, 1);
+}
+
+#[test]
+fn a_listing_that_is_of_no_use_any_more_is_given_up() {
+    let suspend = json!({"generation": 2});
+    for given_up in [
+        Some(json!({"deletionTimestamp": "2026-01-01T00:00:00Z"})),
+        Some(suspend),
+        None,
+    ] {
+        let mut rig = Rig::new();
+        rig.see_source("s", &json!({}));
+        let pass = loop {
+            match rig.machine.next_action(rig.now).expect("a listing") {
+                Action::List { pass, .. } => break pass,
+                other => assert!(rig.perform(other).is_none()),
+            }
+        };
+        match given_up {
+            Some(metadata) => rig.see_source("s", &metadata),
+            None => rig.input(Input::SourceGone(key("s"))),
+        }
+        let action = rig.machine.next_action(rig.now).expect("an action");
+        assert!(
+            matches!(action, Action::GiveUp { pass: p } if p == pass),
+            "{action:?}"
+        );
+    }
+}
+
+#[test]
+fn a_report_that_comes_while_another_is_written_is_not_lost() {
+    let mut rig = Rig::with_pools(&["a"]);
+    rig.pass_time(60 * SECOND);
+    let report = loop {
+        match rig.machine.next_action(rig.now).expect("a report") {
+            Action::Report { number, .. } => break number,
+            other => assert!(rig.perform(other).is_none()),
+        }
+    };
+    // Meanwhile the source is asked for, and the cloud is gone.
+    rig.cloud = Err(unavailable());
+    rig.pass_time(10 * SECOND);
+    let asked = json!({"annotations": {"modelarts.huaweicloud.com/refresh-requested-at": "now"}});
+    rig.see_source("s", &asked);
+    while let Some(action) = rig.machine.next_action(rig.now) {
+        assert!(rig.perform(action).is_none());
+    }
+    rig.input(Input::Reported(key("s"), uid("s").into(), report, Ok(())));
+    rig.run();
+    let (_, status) = rig.reports.last().expect("a report");
+    assert_eq!(status.last_handled_refresh.as_deref(), Some("now"));
+    let conditions = status.conditions.as_ref().expect("conditions");
+    assert_eq!(conditions[0].reason, "CloudUnavailable");
+}
+
+#[test]
+fn what_waits_to_be_said_of_a_deleted_source_stops_no_other() {
+    let mut rig = Rig::new();
+    rig.api.unreachable = true;
+    for name in ["a", "b"] {
+        rig.see_source(name, &json!({}));
+    }
+    rig.run();
+    rig.see_source("a", &json!({"deletionTimestamp": "2026-01-01T00:00:00Z"}));
+    rig.api.unreachable = false;
+    rig.reports.clear();
+    rig.run_for(60 * SECOND);
+    assert!(
+        rig.reports.iter().any(|(name, _)| name == "b"),
+        "{:?}",
+        rig.reports
+    );
+}
+
+#[test]
+fn what_fails_a_pass_and_what_skips_a_pool() {
+    let cases = [
+        (WriteError::Conflict("x".to_owned()), Some("WriteFailed")),
+        (WriteError::ServerError("x".to_owned()), Some("WriteFailed")),
+        (
+            WriteError::Unreachable("x".to_owned()),
+            Some("APIServerUnreachable"),
+        ),
+        (
+            WriteError::Throttled {
+                message: "x".to_owned(),
+                retry_after: None,
+            },
+            Some("APIServerThrottled"),
+        ),
+        (
+            WriteError::Forbidden("x".to_owned()),
+            Some("APIServerForbidden"),
+        ),
+        (
+            WriteError::NamespaceTerminating,
+            Some("NamespaceTerminating"),
+        ),
+        (WriteError::Refused("x".to_owned()), None),
+    ];
+    for (error, reason) in cases {
+        let mut rig = Rig::with_pools(&["bad", "good"]);
+        let before = rig.reports.last().expect("a report").1.clone();
+        rig.reports.clear();
+        rig.put_pool("bad", "Error");
+        rig.put_pool("good", "Error");
+        rig.pass_time(60 * SECOND);
+        let mut tries = 0;
+        while rig.reports.is_empty() {
+            while let Some(write) = rig.next_write() {
+                let answer = match &*write.0.mirror.name {
+                    "bad" => Err(error.clone()),
+                    _ => rig.write(&write),
+                };
+                tries += 1;
+                assert!(tries < 1000, "{error}: it spins");
+                rig.answer(write.0, answer);
+            }
+            rig.check_rest();
+            let next = rig.machine.next_wakeup(rig.now).expect("something to come");
+            rig.pass_time(next - rig.now.instant);
+        }
+        let status = &rig.reports[0].1;
+        let ready = &status.conditions.as_ref().expect("conditions")[0];
+        assert_eq!(ready.reason, reason.unwrap_or("Synced"), "{error}");
+        assert_eq!(
+            status.last_sync_time == before.last_sync_time,
+            reason.is_some(),
+            "{error}"
+        );
+        assert_eq!(
+            status.fresh_until == before.fresh_until,
+            reason.is_some(),
+            "{error}"
+        );
+        let skipped = status.skipped.as_ref().map_or(0, |s| s.count);
+        assert_eq!(skipped == 1, reason.is_none(), "{error}");
+    }
+}
+
+#[test]
+fn a_throttling_api_server_is_no_loop_that_is_stuck() {
+    let ids: Vec<String> = (0..500).map(|i| format!("p-{i:03}")).collect();
+    let mut rig = Rig::new();
+    for id in &ids {
+        rig.put_pool(id, "Running");
+    }
+    rig.see_source("s", &json!({}));
+    let throttled = WriteError::Throttled {
+        message: "slow down".to_owned(),
+        retry_after: Some(20),
+    };
+    for _ in 0..120 {
+        while let Some((ticket, _)) = rig.next_write() {
+            rig.answer(ticket, Err(throttled.clone()));
+        }
+        rig.check_rest();
+        rig.pass_time(10 * SECOND);
+        assert_eq!(rig.machine.stuck(rig.now.instant, 60 * SECOND), None);
+    }
+}
+
+#[test]
+fn credentials_of_a_former_spec_are_not_used_for_another() {
+    let mut rig = Rig::with_pools(&["a"]);
+    rig.see_source("s", &json!({"generation": 2}));
+    let Some(Action::ReadCredentials { key, pass, .. }) = rig.machine.next_action(rig.now) else {
+        panic!("no credentials are read");
+    };
+    let silent = CredentialsError::ApiServer(WriteError::Unreachable("no".to_owned()));
+    let before = rig.listings;
+    rig.input(Input::CredentialsRead(key, pass, Err(silent)));
+    rig.run();
+    assert_eq!(rig.listings, before);
+}
+
+#[test]
+fn nothing_is_to_be_done_before_all_was_seen_once() {
+    let mut rig = Rig::unsynced();
+    rig.see_source("s", &json!({}));
+    rig.run();
+    assert_eq!(rig.machine.next_wakeup(rig.now), None);
+}
+
+fn unavailable() -> ListingError {
+    ListingError {
+        failure: PassFailure {
+            reason: "CloudUnavailable",
+            message: "no".to_owned(),
+            stalled: false,
+            retry_after: None,
+        },
+        rejected: false,
+    }
+}
+
+#[test]
+fn a_pass_that_never_ends_is_a_loop_that_is_stuck() {
+    let mut rig = Rig::with_pools(&["a"]);
+    rig.put_pool("a", "Error");
+    rig.pass_time(60 * SECOND);
+    let write = rig.next_write().expect("a write");
+    let late = |rig: &Rig| rig.machine.stuck(rig.now.instant, 60 * SECOND).cloned();
+    rig.pass_time(300 * SECOND);
+    assert_eq!(late(&rig), None);
+    rig.pass_time(120 * SECOND);
+    assert_eq!(
+        late(&rig),
+        Some(key("s")),
+        "nothing was answered, also not by a timeout"
+    );
+    let answer = rig.write(&write);
+    rig.answer(write.0, answer);
+    assert_eq!(late(&rig), None);
+}
+
+#[test]
+fn eight_passes_run_at_once() {
+    let mut rig = Rig::new();
+    for i in 0..20 {
+        rig.see_source(&format!("s-{i:02}"), &json!({}));
+    }
+    let mut reading = Vec::new();
+    while let Some(action) = rig.machine.next_action(rig.now) {
+        match action {
+            Action::ReadCredentials { .. } => reading.push(action),
+            other => assert!(rig.perform(other).is_none()),
+        }
+    }
+    assert_eq!(reading.len(), 8);
+    rig.check_rest();
+    while let Some(action) = reading.pop() {
+        assert!(rig.perform(action).is_none());
+    }
+    rig.run();
+    assert_eq!(rig.listings, 20);
+}
