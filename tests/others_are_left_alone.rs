@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::support::audit::writes;
+use super::support::controller::agent_of;
 use super::support::env::{Env, PATIENCE, source_condition};
 
 const SAMPLE: &str = "auto-pool-os-86c13962597848eeb29c5861153a391f";
@@ -191,16 +192,12 @@ async fn deleting_a_source_deletes_its_mirrors() {
         }
         // None was brought back on the way.
         controller.stop().await;
-        let writes = writes(&env.cluster.audit_log(), &controller_agent(&env)).split_off(before);
+        let writes = writes(&env.cluster.audit_log(), &agent_of(&env)).split_off(before);
         assert!(writes.is_empty(), "{writes:#?}");
         // A cloud that was only read still has its pools.
         assert_eq!(env.cloud().requests().not_get, 0);
         assert_eq!(env.cloud().pool_ids(), ids);
     }
-}
-
-fn controller_agent(env: &Env) -> String {
-    format!("controller-of-{}", env.namespace)
 }
 
 #[tokio::test]
@@ -300,10 +297,8 @@ async fn a_namespace_that_is_deleted_goes() {
     controller.stop().await;
     // Nothing was made anew in it.
     let log = env.cluster.audit_log();
-    let creates = writes(&log, &controller_agent(&env))
-        .into_iter()
-        .filter(|r| {
-            r.object_ref.resource == "modelartspools" && r.object_ref.subresource.is_empty()
-        });
+    let creates = writes(&log, &agent_of(&env)).into_iter().filter(|r| {
+        r.object_ref.resource == "modelartspools" && r.object_ref.subresource.is_empty()
+    });
     assert_eq!(creates.count(), 20);
 }

@@ -26,7 +26,7 @@ impl Controller {
     pub async fn start(env: &Env) -> Self {
         let metrics = Arc::new(Metrics::default());
         let health = Arc::new(Health::new(Instant::now()));
-        let agent = format!("controller-of-{}", env.namespace);
+        let agent = agent_of(env);
         let allowed = "http://127.0.0.1:*".parse().expect("a pattern");
         let http = HttpClient::new(HttpOptions {
             allowed: AllowedEndpoints(vec![allowed]),
@@ -59,4 +59,9 @@ impl Controller {
         drop(self.stop.take());
         (&mut self.task).await.expect("an orderly end");
     }
+}
+
+/// How the audit log names the requests of a controller over the namespace of a test.
+pub fn agent_of(env: &Env) -> String {
+    format!("controller-of-{}", env.namespace)
 }
