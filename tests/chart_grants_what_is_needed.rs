@@ -13,7 +13,7 @@ use super::support::process::Process;
 
 const SAMPLE: &str = "auto-pool-os-86c13962597848eeb29c5861153a391f";
 
-/// Creates, changes, repairs, an adoption and an end, with the rights of the chart alone.
+/// Creates, changes, repairs, an adoption, a removal and an end, with the rights of the chart alone.
 #[tokio::test]
 async fn the_rights_are_enough_and_no_more() {
     let env = Env::new().await;
@@ -97,6 +97,12 @@ async fn the_rights_are_enough_and_no_more() {
             && owners.any(|o| Some(&o.uid) == source.metadata.uid.as_ref())
     })
     .await;
+
+    // A pool that is gone.
+    let prune = json!({"spec": {"interval": "5s", "prune": {"gracePeriod": "0s"}}});
+    env.patch_source("team-a", &prune).await;
+    env.cloud().delete_pool(SAMPLE).expect("a pool");
+    env.pool_gone(SAMPLE).await;
     process.signal("TERM");
     assert_eq!(process.ended(PATIENCE).await, Some(0));
 
@@ -152,8 +158,9 @@ fn assert_may_not_do_more(cluster: &Cluster, namespace: &str) {
         ("patch", "modelartspoolsources"),
         ("update", "modelartspoolsources/status"),
         ("update", "modelartspools"),
-        ("delete", "modelartspools"),
         ("deletecollection", "modelartspools"),
+        ("patch", "events.events.k8s.io"),
+        ("list", "events.events.k8s.io"),
         ("create", "pods"),
         ("create", "serviceaccounts/token"),
         ("list", "namespaces"),

@@ -123,8 +123,19 @@ fn each_dependency_has_its_reason() {
 }
 
 /// Words in quotes that look like reasons and are none.
-const NO_REASONS: [&str; 7] = [
-    "Secret", "Opaque", "Dedicate", "Logical", "False", "Running", "ShowPool",
+const NO_REASONS: [&str; 12] = [
+    "Secret",
+    "Opaque",
+    "Dedicate",
+    "Logical",
+    "False",
+    "Running",
+    "ShowPool",
+    "ScalingFailed",
+    "SeclingFailed",
+    "Warning",
+    "Normal",
+    "Mirror",
 ];
 
 #[test]
@@ -133,6 +144,7 @@ fn each_reason_is_explained() {
     let explained: BTreeSet<&str> = explained.lines().flat_map(code).collect();
     let mut sources = vec![
         root().join("src/mirror/desired.rs"),
+        root().join("src/mirror/situation.rs"),
         root().join("src/modelarts/error.rs"),
     ];
     files_under(&root().join("src/controller"), &mut sources);
@@ -159,6 +171,8 @@ fn each_reason_is_explained() {
         "CredentialsRejected",
         "NameConflict",
         "NoPhase",
+        "ListFailed",
+        "PhaseChanged",
     ] {
         assert!(
             reasons.contains(known),

@@ -68,10 +68,19 @@ async fn an_object_that_somebody_else_made_is_not_touched() {
         let condition = source_condition(&source, "PoolsSkipped").expect("PoolsSkipped");
         assert_eq!(condition.status, "True");
         let now = env.pools().get(SAMPLE).await.expect("theirs");
+        // The other source may say in the conditions that it is suspended.
+        assert_eq!(now.metadata.generation, theirs.metadata.generation);
+        assert_eq!(now.metadata.labels, theirs.metadata.labels);
         assert_eq!(
-            now.metadata.resource_version,
-            theirs.metadata.resource_version
+            now.metadata.owner_references,
+            theirs.metadata.owner_references
         );
+        if theirs.metadata.owner_references.is_none() {
+            assert_eq!(
+                now.metadata.resource_version,
+                theirs.metadata.resource_version
+            );
+        }
 
         // Once it is gone, the name is free, and nobody needs to ask the cloud.
         let requests = env.cloud().requests();

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use kube::Api;
 use modelarts_pool_controller::api::ModelArtsPoolSource;
-use modelarts_pool_controller::simulator::Scenario;
+use modelarts_pool_controller::simulator::{Fault, Operation, Scenario};
 use serde_json::Value;
 
 use super::support::cluster::{Cluster, run, shared};
@@ -67,6 +67,7 @@ async fn what_reads_works_beside_a_running_controller() {
     env.add_source("simulated", serde_json::json!({})).await;
     let controller = env.start_controller().await;
     env.synced("simulated").await;
+    let pool = happenings(&env).await;
     let shell = Shell::new(env.cluster, &env.namespace);
     let mut commands = 0;
     for document in ["README.md", "docs/troubleshooting.md"] {
@@ -75,13 +76,30 @@ async fn what_reads_works_beside_a_running_controller() {
             .into_iter()
             .filter(|block| has(block, "kubectl") && !installs(block));
         for command in reading.flat_map(str::lines) {
-            let printed = shell.run(&command.replace("SOURCE", "simulated"));
+            let command = command
+                .replace("SOURCE", "simulated")
+                .replace("POOL", &pool);
+            let printed = shell.run(&command);
             assert!(!printed.trim().is_empty(), "{command} prints nothing");
             commands += 1;
         }
     }
     assert!(commands > 8, "only {commands} commands were run");
     controller.stop().await;
+}
+
+/// Lets happen what events tell of: to a source, and to a pool, whose id is returned.
+async fn happenings(env: &Env) -> String {
+    let pool = "pool-gpu-0a1b2c3d4e5f60718293a4b5c6d7e8f9";
+    let down = Fault::status(Operation::ListPools, 503).times(1);
+    env.cloud().add_fault(down).expect("a fault");
+    env.refresh("simulated").await;
+    let ill = serde_json::json!({"status": {"phase": "Abnormal"}});
+    env.cloud().patch_pool(pool, ill).expect("a pool");
+    env.refresh("simulated").await;
+    env.event(pool, "PhaseChanged").await;
+    env.event("simulated", "SyncFailed").await;
+    pool.to_owned()
 }
 
 #[tokio::test]

@@ -11,6 +11,8 @@ pub const SYNCED: &str = "Synced";
 pub const LISTED: &str = "Listed";
 /// Condition of a source, only while true: some pools could not be mirrored.
 pub const POOLS_SKIPPED: &str = "PoolsSkipped";
+/// Condition of a source, only while true: mirrors of pools that are missing are not removed.
+pub const PRUNE_HALTED: &str = "PruneHalted";
 /// Condition of a source, only while true: only a person can mend it (read by kstatus).
 pub const STALLED: &str = "Stalled";
 /// Condition of a source, only while true: no pass has succeeded yet (read by kstatus).
@@ -30,6 +32,8 @@ pub struct ConditionState {
     pub reason: String,
     /// Text for people; may be empty. At most 32,768 bytes: the bound of the API's conventions.
     pub message: String,
+    /// When its status changed last, where that is known from elsewhere than from what is written.
+    pub since: Option<Timestamp>,
 }
 
 /// Status of a condition.
@@ -71,6 +75,16 @@ impl ConditionState {
             status,
             reason: reason.into(),
             message,
+            since: None,
+        }
+    }
+
+    /// The same, with the time of its last transition.
+    #[must_use]
+    pub fn since(self, since: Timestamp) -> Self {
+        Self {
+            since: Some(since),
+            ..self
         }
     }
 
@@ -90,7 +104,7 @@ impl ConditionState {
         self.with_time(same.map_or(now, |c| c.last_transition_time.0), generation)
     }
 
-    /// The condition, with the time of its last transition.
+    /// The condition, with the time of its last transition: its own, else `since`.
     #[must_use]
     pub fn with_time(&self, since: Timestamp, generation: Option<i64>) -> Condition {
         Condition {
@@ -99,7 +113,7 @@ impl ConditionState {
             reason: self.reason.clone(),
             message: self.message.clone(),
             observed_generation: generation,
-            last_transition_time: whole_seconds(since),
+            last_transition_time: whole_seconds(self.since.unwrap_or(since)),
         }
     }
 }

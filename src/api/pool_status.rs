@@ -251,3 +251,18 @@ pub struct PoolCounts {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub creation_failed: Option<i64>,
 }
+
+impl PoolCounts {
+    /// Those of a pool that is gone.
+    #[must_use]
+    pub const fn zero() -> Self {
+        Self {
+            desired: Some(0),
+            available: Some(0),
+            creating: Some(0),
+            abnormal: Some(0),
+            deleting: Some(0),
+            creation_failed: Some(0),
+        }
+    }
+}

@@ -94,7 +94,7 @@ pub struct ModelArtsPoolSourceSpec {
     pub suspend: bool,
     /// What the controller proves its identity to the cloud with.
     pub credentials: SourceCredentials,
-    /// What happens to mirrors of pools that are gone. Not in force yet: they stay.
+    /// What happens to mirrors of pools that are gone.
     #[serde(default)]
     pub prune: Prune,
 }
@@ -162,17 +162,19 @@ pub enum PoolStatusFilter {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Prune {
-    /// `Delete`: the mirror of a pool that is confirmed gone is deleted; `Retain`: it stays and says
-    /// so.
+    /// `Delete`: the mirror of a pool that is confirmed gone is deleted; `Retain`: it stays, says so, and
+    /// shows no nodes. The mirror of a pool that the source does not ask for any more is deleted either
+    /// way.
     #[serde(default = "default_prune_policy")]
     pub policy: PrunePolicy,
-    /// How long a pool must be missing before it can be gone, 0s to 168h.
+    /// How long a pool must be missing from complete listings before the cloud is asked whether it is
+    /// gone, 0s to 168h. A changed spec sets the clock anew.
     #[serde(default = "default_grace_period")]
     #[schemars(length(max = 16))]
     #[x_kube(validation = Rule::new("self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('0s') && duration(self) <= duration('168h')").message("gracePeriod must be a duration from 0s to 168h, such as 2m or 24h"))]
     pub grace_period: String,
-    /// Guard against a mass disappearance, in percent of the source's mirrors, 0 to 100: while more
-    /// are missing, nothing is deleted. 100 switches the guard off.
+    /// Guard against a mass disappearance, in percent of the source's mirrors, 0 to 100: while more than
+    /// that and more than two are missing, nothing is deleted. 100 switches the guard off.
     #[serde(default = "default_max_percent")]
     #[schemars(range(min = 0, max = 100))]
     pub max_percent: i32,

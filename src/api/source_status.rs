@@ -14,9 +14,9 @@ pub struct ModelArtsPoolSourceStatus {
     /// The generation of the source's spec that the last pass used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// `Ready` (the last pass succeeded; the reason says why not); only while true: `PoolsSkipped`,
-    /// `Stalled` (only a person can mend it), `Reconciling` (until the first success); later also
-    /// `PruneHalted`.
+    /// `Ready` (the last pass succeeded; the reason says why not); only while true: `PruneHalted` (no
+    /// missing mirror is removed), `PoolsSkipped`, `Stalled` (only a person can mend it), `Reconciling`
+    /// (until the first success).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Option<Vec<Condition>>,
@@ -45,6 +45,15 @@ pub struct ModelArtsPoolSourceStatus {
     /// begun after it has answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_refresh: Option<String>,
+}
+
+impl ModelArtsPoolSourceStatus {
+    /// The condition of this type.
+    #[must_use]
+    pub fn condition(&self, type_: &str) -> Option<&Condition> {
+        let conditions = self.conditions.as_deref().unwrap_or_default();
+        conditions.iter().find(|c| c.type_ == type_)
+    }
 }
 
 /// Pools that could not be mirrored.

@@ -146,6 +146,7 @@ impl RunArgs {
             http,
             metrics: metrics.clone(),
             health: health.clone(),
+            instance: instance(),
         };
         // The probes are served until the last write has ended.
         tokio::select! {
@@ -158,6 +159,12 @@ impl RunArgs {
         tracing::info!("stopped");
         Ok(())
     }
+}
+
+/// The name of this process in events. In a pod the variable holds the pod's name.
+fn instance() -> Arc<str> {
+    let name = std::env::var("HOSTNAME").ok().filter(|n| !n.is_empty());
+    name.unwrap_or_else(|| CONTROLLER_NAME.to_owned()).into()
 }
 
 /// The namespaces to watch, each once: two watches of one namespace would be taken for one. Empty: all.

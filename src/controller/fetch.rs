@@ -2,22 +2,29 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::{Api, Client};
+use serde_json::{Map, Value};
 use tokio::time::timeout;
 
 use super::key::Key;
-use super::machine::{CredentialsError, LISTING_DEADLINE, ListingError, SecretCredentials};
+use super::machine::{
+    Confirmation, CredentialsError, LISTING_DEADLINE, ListingError, PoolAnswer, SecretCredentials,
+};
 use super::report::PassFailure;
 use super::source::Settings;
 use super::watch::sources;
-use crate::api::{CREDENTIALS_SECRET_TYPE, CredentialsType};
+use crate::api::{CREDENTIALS_SECRET_TYPE, CredentialsType, WORKSPACE_LABEL};
 use crate::mirror::apply::{WriteError, call};
 use crate::mirror::{Desired, Fingerprint, PoolShape, Skip, desired, shown_id, text_fingerprint};
 use crate::modelarts::{
     self, CloudError, Credentials, HttpClient, InvalidItem, Pool, PoolSink, Reason,
 };
+
+/// How long the answers about missing pools of one pass may take: the pass waits for them.
+const CONFIRMING_DEADLINE: Duration = Duration::from_mins(1);
 
 /// A complete listing, as the mirrors should be. It exists only when every request succeeded.
 #[derive(Debug, Default)]
@@ -89,18 +96,60 @@ pub(super) async fn list(
     {
         Ok(Ok(collector)) => Ok(collector.listing),
         Ok(Err(error)) => Err(listing_error(&error)),
-        Err(_) => Err(ListingError {
-            failure: PassFailure {
-                reason: Reason::CloudUnavailable.as_str(),
-                message: format!(
-                    "the listing was not complete within {} s",
-                    LISTING_DEADLINE.as_secs()
-                ),
-                stalled: false,
-                retry_after: None,
-            },
-            rejected: false,
-        }),
+        Err(_) => Err(too_slow("the answers to the listing", LISTING_DEADLINE)),
+    }
+}
+
+/// Asks the cloud for each of `pools`, one after another, until it fails to answer.
+pub(super) async fn confirm(
+    http: HttpClient,
+    settings: Settings,
+    credentials: Arc<Credentials>,
+    pools: Vec<Arc<str>>,
+) -> Confirmation {
+    let client = modelarts::Client::new(http, settings.endpoint, settings.project_id, credentials);
+    let mut confirmation = Confirmation::default();
+    let asking = async {
+        for name in pools {
+            let answer = match client.show_pool(&name).await {
+                Ok(pool) => PoolAnswer::Found {
+                    workspace: workspace(&pool.json).map(Box::from),
+                },
+                Err(error) if error.reason() == Reason::PoolNotFound => PoolAnswer::NotFound,
+                Err(error) => return Some(listing_error(&error)),
+            };
+            confirmation.pools.push((name, answer));
+        }
+        None
+    };
+    let failure = match timeout(CONFIRMING_DEADLINE, asking).await {
+        Ok(failure) => failure,
+        Err(_) => Some(too_slow(
+            "the answers about missing pools",
+            CONFIRMING_DEADLINE,
+        )),
+    };
+    Confirmation {
+        failure,
+        ..confirmation
+    }
+}
+
+/// The workspace that a pool says it is in.
+fn workspace(pool: &Map<String, Value>) -> Option<&str> {
+    let labels = pool.get("metadata")?.get("labels")?;
+    labels.get(WORKSPACE_LABEL)?.as_str()
+}
+
+fn too_slow(what: &str, limit: Duration) -> ListingError {
+    ListingError {
+        failure: PassFailure {
+            reason: Reason::CloudUnavailable.as_str(),
+            message: format!("{what} were not complete within {} s", limit.as_secs()),
+            stalled: false,
+            retry_after: None,
+        },
+        rejected: false,
     }
 }
 

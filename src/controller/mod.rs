@@ -4,6 +4,7 @@
 //! [`Machine`], plain data that takes what happened and says what to do next; [`run`] feeds it from
 //! the watches, the cloud and the API server, and performs what it says.
 
+mod events;
 mod fetch;
 mod key;
 mod log;
@@ -14,12 +15,13 @@ mod run;
 mod source;
 mod watch;
 
+pub use events::{Event, News};
 pub use fetch::Listing;
 pub use key::Key;
 pub use machine::{
-    Action, CredentialsError, Input, Limits, ListingError, Machine, Notice, Now, SecretCredentials,
-    WriteOrder, WriteTicket,
+    Action, Confirmation, CredentialsError, Input, Limits, ListingError, Machine, Notice, Now,
+    PoolAnswer, SecretCredentials, WriteOrder, WriteTicket,
 };
-pub use report::{PassFailure, PassResult, Report, fresh_until, status_after};
+pub use report::{PassFailure, PassResult, PruneHalt, Report, fresh_until, status_after};
 pub use run::{Options, run};
 pub use source::{Settings, Source};

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use crate::api::conditions::{
-    ConditionState, ConditionStatus, POOLS_SKIPPED, READY, RECONCILING, STALLED, truncated,
-    whole_seconds,
+    ConditionState, ConditionStatus, POOLS_SKIPPED, PRUNE_HALTED, READY, RECONCILING, STALLED,
+    truncated, whole_seconds,
 };
 use crate::api::{ModelArtsPoolSourceStatus, PoolCounts, SkippedPool, SkippedPools};
 use crate::mirror::Skip;
@@ -29,6 +30,15 @@ pub struct PassFailure {
     pub retry_after: Option<Duration>,
 }
 
+/// Why mirrors of missing pools are not removed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PruneHalt {
+    /// Reason of the condition `PruneHalted`, in CamelCase.
+    pub reason: &'static str,
+    /// How many are missing or what failed, and what to do, for people.
+    pub message: String,
+}
+
 /// How a pass ended, or why none is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PassResult {
@@ -40,6 +50,8 @@ pub enum PassResult {
         counts: PoolCounts,
         /// Pools that are not, by id.
         skipped: Vec<Skip>,
+        /// Why no missing mirror is removed, where it is so.
+        halt: Option<PruneHalt>,
     },
     /// It failed.
     Failed(PassFailure),
@@ -128,6 +140,7 @@ pub fn status_after(
             pools,
             counts,
             skipped,
+            halt,
         } => {
             next.last_attempt_time = Some(whole_seconds(report.started));
             next.last_sync_time = Some(whole_seconds(report.started));
@@ -141,6 +154,7 @@ pub fn status_after(
                 "Synced",
                 "",
             ));
+            conditions.extend(halt.as_ref().map(prune_halted));
         }
     }
     // As long as it is so, also while passes fail.
@@ -149,12 +163,14 @@ pub fn status_after(
         next.last_handled_refresh.clone_from(&report.refresh);
     }
     let written = previous.conditions.as_deref().unwrap_or_default();
-    next.conditions = Some(
-        conditions
-            .iter()
-            .map(|c| c.written_at(now, Some(report.generation), written))
-            .collect(),
-    );
+    let mut conditions: Vec<Condition> = conditions
+        .iter()
+        .map(|c| c.written_at(now, Some(report.generation), written))
+        .collect();
+    if !matches!(report.result, PassResult::Succeeded { .. }) {
+        conditions.extend(previous.condition(PRUNE_HALTED).cloned());
+    }
+    next.conditions = Some(conditions);
     next
 }
 
@@ -181,6 +197,15 @@ fn pools_skipped(skipped: &SkippedPools) -> ConditionState {
         ConditionStatus::True,
         "PoolsSkipped",
         message,
+    )
+}
+
+fn prune_halted(halt: &PruneHalt) -> ConditionState {
+    ConditionState::new(
+        PRUNE_HALTED,
+        ConditionStatus::True,
+        halt.reason,
+        &*halt.message,
     )
 }
 

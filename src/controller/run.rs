@@ -12,7 +12,8 @@ use kube::Client;
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
-use super::fetch::{list, may_write_for, read_credentials};
+use super::events::publish;
+use super::fetch::{confirm, list, may_write_for, read_credentials};
 use super::key::Key;
 use super::machine::{Action, Input, Limits, Machine, Notice, Now, WriteOrder, WriteTicket};
 use super::source::Source;
@@ -41,6 +42,8 @@ pub struct Options {
     pub metrics: Arc<Metrics>,
     /// Where `/livez` and `/readyz` look.
     pub health: Arc<Health>,
+    /// Name of this process in events: the pod's, or the host's.
+    pub instance: Arc<str>,
 }
 
 /// What is watched.
@@ -67,7 +70,7 @@ struct Driver {
     shape: Arc<PoolShape>,
     machine: Machine,
     /// Calls to the API server: awaited at the end.
-    calls: FuturesUnordered<BoxFuture<'static, Input>>,
+    calls: FuturesUnordered<BoxFuture<'static, Option<Input>>>,
     /// Requests to the cloud: dropped at the end.
     listings: FuturesUnordered<Abortable<BoxFuture<'static, Input>>>,
     /// How a listing is given up, by its pass.
@@ -110,7 +113,7 @@ pub async fn run(options: Options, shutdown: impl Future<Output = ()>) {
         tokio::select! {
             biased;
             () = &mut shutdown => break,
-            Some(input) = driver.calls.next(), if !driver.calls.is_empty() => driver.machine.handle(input, time()),
+            Some(input) = driver.calls.next(), if !driver.calls.is_empty() => driver.answered(input),
             Some((id, event)) = events.next() => driver.watched(&id, event),
             Some(input) = driver.listings.next(), if !driver.listings.is_empty() => driver.listed(input),
             () = tokio::time::sleep_until(wakeup.into()) => {}
@@ -165,7 +168,7 @@ impl Driver {
                 } => self.calls.push(
                     async move {
                         let result = read_credentials(client, &key.namespace, type_, &secret).await;
-                        Input::CredentialsRead(key, pass, result)
+                        Some(Input::CredentialsRead(key, pass, result))
                     }
                     .boxed(),
                 ),
@@ -194,10 +197,33 @@ impl Driver {
                     self.listings.push(listing);
                     self.listing_of.insert(pass, handle);
                 }
+                Action::Confirm {
+                    key,
+                    pass,
+                    settings,
+                    credentials,
+                    pools,
+                } => {
+                    let asking = confirm(self.options.http.clone(), *settings, credentials, pools);
+                    let asking = asking.map(move |answers| Input::Confirmed(key, pass, answers));
+                    let (asking, handle) = abortable(asking.boxed());
+                    self.listings.push(asking);
+                    self.listing_of.insert(pass, handle);
+                }
+                Action::Publish(event) => {
+                    let instance = self.options.instance.clone();
+                    self.calls.push(
+                        async move {
+                            publish(client, *event, &instance, Timestamp::now()).await;
+                            None
+                        }
+                        .boxed(),
+                    );
+                }
                 Action::Check { key, uid } => self.calls.push(
                     async move {
                         let result = may_write_for(client, &key, &uid).await;
-                        Input::Checked(key, uid, result)
+                        Some(Input::Checked(key, uid, result))
                     }
                     .boxed(),
                 ),
@@ -216,7 +242,7 @@ impl Driver {
                     async move {
                         let result =
                             write_status(&client, &key, &uid, resource_version, &status).await;
-                        Input::Reported(key, uid, number, result)
+                        Some(Input::Reported(key, uid, number, result))
                     }
                     .boxed(),
                 ),
@@ -224,10 +250,16 @@ impl Driver {
         }
     }
 
-    /// A listing ended, or was given up.
+    fn answered(&mut self, input: Option<Input>) {
+        if let Some(input) = input {
+            self.machine.handle(input, time());
+        }
+    }
+
+    /// Requests to the cloud ended, or were given up.
     fn listed(&mut self, input: Result<Input, Aborted>) {
         if let Ok(input) = input {
-            if let Input::Listed(_, pass, _) = &input {
+            if let Input::Listed(_, pass, _) | Input::Confirmed(_, pass, _) = &input {
                 self.listing_of.remove(pass);
             }
             self.machine.handle(input, time());
@@ -362,28 +394,30 @@ async fn write_mirror(
     metrics: Arc<Metrics>,
     ticket: WriteTicket,
     order: WriteOrder,
-) -> Input {
+) -> Option<Input> {
     let WriteOrder {
         desired,
         owner,
         observed,
         conditions,
+        no_nodes,
     } = order;
     let write = Write {
         namespace: &ticket.mirror.namespace,
         name: &ticket.mirror.name,
         step: ticket.step,
-        desired: &desired,
+        desired: desired.as_deref(),
         owner: &owner,
         observed: observed.as_deref(),
         conditions: &conditions,
+        no_nodes,
     };
     let result = perform(&client, &write).await;
     if result.is_ok() {
         metrics.mirror_written(ticket.step);
     }
     tracing::debug!(pool = %ticket.mirror, source = %ticket.source, step = ?ticket.step, error = ?result.as_ref().err(), "wrote a mirror");
-    Input::Written(ticket, result.map(Box::new))
+    Some(Input::Written(ticket, result))
 }
 
 async fn write_status(

@@ -3,6 +3,8 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::DynamicObject;
 
 use super::key::Key;
@@ -10,6 +12,7 @@ use crate::api::{
     CredentialsType, ModelArtsPoolSourceSpec, ModelArtsPoolSourceStatus, PoolStatusFilter,
     REFRESH_ANNOTATION,
 };
+use crate::mirror::PruneRules;
 use crate::modelarts::{Endpoint, Selection, StatusFilter, WorkspaceSelection, modelarts_endpoint};
 
 /// A source that was seen.
@@ -27,6 +30,8 @@ pub struct Source {
     pub deleting: bool,
     /// Value of the annotation that asks for a pass now.
     pub refresh: Option<String>,
+    /// When the spec was changed last, where the API server tells: not later.
+    pub spec_changed: Option<Timestamp>,
     /// What the spec says, or why it can't be used.
     pub settings: Result<Settings, String>,
     /// The status as it is written.
@@ -50,6 +55,8 @@ pub struct Settings {
     pub credentials: CredentialsType,
     /// Name of the Secret that holds them; empty for the kinds that have none.
     pub secret: String,
+    /// What happens to the mirrors of pools that are gone.
+    pub prune: PruneRules,
 }
 
 impl Source {
@@ -67,12 +74,14 @@ impl Source {
             .get_mut("status")
             .map(serde_json::Value::take)
             .unwrap_or_default();
+        let spec_changed = spec_changed(&metadata);
         Some(Self {
             key: Key::new(metadata.namespace.as_deref()?, metadata.name.as_deref()?),
             uid: metadata.uid?.into(),
             resource_version: metadata.resource_version?.parse().ok()?,
             generation: metadata.generation.unwrap_or_default(),
             deleting: metadata.deletion_timestamp.is_some(),
+            spec_changed,
             refresh: metadata.annotations.and_then(|mut a| a.remove(REFRESH_ANNOTATION)),
             settings: serde_json::from_value::<ModelArtsPoolSourceSpec>(spec)
                 .map_err(|e| format!("spec can't be read: {e}; compare it with kubectl explain modelartspoolsource.spec"))
@@ -93,7 +102,41 @@ impl Source {
     }
 }
 
+/// When one of those who set fields of the spec wrote last.
+fn spec_changed(metadata: &ObjectMeta) -> Option<Timestamp> {
+    let entries = metadata.managed_fields.iter().flatten();
+    let of_the_spec = entries.filter(|e| {
+        let fields = e.fields_v1.as_ref().map(|fields| &fields.0);
+        e.subresource.is_none() && fields.is_some_and(|fields| fields.get("f:spec").is_some())
+    });
+    of_the_spec
+        .filter_map(|e| e.time.as_ref())
+        .map(|t| t.0)
+        .max()
+}
+
 impl Settings {
+    /// Whether a pool in `workspace` may be missing from the list though it is there, because it is not
+    /// asked for.
+    #[must_use]
+    pub fn leaves_out(&self, workspace: Option<&str>) -> bool {
+        let asked_for = match &self.selection.workspaces {
+            WorkspaceSelection::All => true,
+            WorkspaceSelection::List(ids) => {
+                workspace.is_none_or(|workspace| ids.iter().any(|id| id == workspace))
+            }
+        };
+        let statuses = &self.selection.statuses;
+        let all = [
+            StatusFilter::Created,
+            StatusFilter::Creating,
+            StatusFilter::Failed,
+        ];
+        !asked_for
+            || !self.selection.label_selector.is_empty()
+            || !all.iter().all(|status| statuses.contains(status))
+    }
+
     /// Parses a spec. The API server has checked it; what it can't know is checked here.
     ///
     /// # Errors
@@ -135,6 +178,12 @@ impl Settings {
                 .as_ref()
                 .map(|s| s.name.clone())
                 .unwrap_or_default(),
+            prune: PruneRules {
+                policy: spec.prune.policy,
+                grace_period: parse_duration(&spec.prune.grace_period)
+                    .map_err(|e| format!("spec.prune.gracePeriod: {e}"))?,
+                max_percent: usize::try_from(spec.prune.max_percent).unwrap_or_default(),
+            },
         })
     }
 }

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, OwnerReference};
 use kube::Client;
-use kube::api::{Api, DynamicObject, Patch, PatchParams};
+use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, Preconditions};
 use kube::core::{ApiResource, Status};
 use serde::Serialize;
+use serde::ser::Error as _;
 use serde_json::json;
 use serde_json::value::RawValue;
 use tokio::time::timeout;
@@ -14,7 +15,7 @@ use tokio::time::timeout;
 use super::desired::Desired;
 use super::observed::Observed;
 use super::plan::{Owner, Step};
-use crate::api::{API_VERSION, CONTROLLER_NAME, ModelArtsPool, POOL_KIND, SOURCE_KIND};
+use crate::api::{API_VERSION, CONTROLLER_NAME, ModelArtsPool, POOL_KIND, PoolCounts, SOURCE_KIND};
 
 /// How long one call to the API server may take. Shorter than what is left of a lease when its
 /// holder must have renewed it, so that no write outlives the right to write.
@@ -34,14 +35,25 @@ pub struct Write<'a> {
     pub name: &'a str,
     /// Which write; [`Step::Nothing`] and [`Step::Conflict`] are none.
     pub step: Step,
-    /// What the mirror should be.
-    pub desired: &'a Desired,
+    /// What the mirror should be; nothing where only its conditions are written, or it is deleted.
+    pub desired: Option<&'a Desired>,
     /// Whom it belongs to.
     pub owner: &'a Owner,
     /// What it is; nothing where it is absent.
     pub observed: Option<&'a Observed>,
     /// The conditions to write with the status.
     pub conditions: &'a [Condition],
+    /// Whether [`Step::PatchStatus`] sets all counts to 0.
+    pub no_nodes: bool,
+}
+
+/// What became of a mirror.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// It is so.
+    Stored(Box<Observed>),
+    /// It was deleted.
+    Deleted,
 }
 
 /// Why a write was not accepted.
@@ -82,11 +94,16 @@ pub enum WriteError {
 ///
 /// # Errors
 /// [`WriteError`]; also [`WriteError::ServerError`] where the answer is no object.
-pub async fn perform(client: &Client, write: &Write<'_>) -> Result<Observed, WriteError> {
+pub async fn perform(client: &Client, write: &Write<'_>) -> Result<Written, WriteError> {
+    if write.step == Step::Delete {
+        call(delete(client, write)).await?;
+        return Ok(Written::Deleted);
+    }
     let object = call(send(client, write)).await?;
-    Observed::of(object).ok_or_else(|| {
+    let observed = Observed::of(object).ok_or_else(|| {
         WriteError::ServerError("the answer has no uid or resourceVersion".to_owned())
-    })
+    })?;
+    Ok(Written::Stored(Box::new(observed)))
 }
 
 /// A call to the API server that ends in time.
@@ -120,20 +137,67 @@ async fn send(client: &Client, write: &Write<'_>) -> kube::Result<DynamicObject>
     match write.step {
         // Without force: where another manager owns a field, the object is not ours to take.
         Step::Create => {
-            api.patch(write.name, &params, &Patch::Apply(object(write)))
-                .await
+            let body = object(write, known(write)?);
+            api.patch(write.name, &params, &Patch::Apply(body)).await
         }
         Step::Apply => {
-            api.patch(write.name, &params.force(), &Patch::Apply(object(write)))
+            let body = object(write, known(write)?);
+            api.patch(write.name, &params.force(), &Patch::Apply(body))
                 .await
         }
         Step::ApplyStatus => {
-            let body = status(write).map_err(kube::Error::SerdeError)?;
+            let body = status(write, known(write)?).map_err(kube::Error::SerdeError)?;
             api.patch_status(write.name, &params.force(), &Patch::Apply(body))
                 .await
         }
+        Step::PatchStatus => patch_status(&api, write).await,
         Step::ReplaceOwner => replace_owner(&api, write).await,
-        Step::Nothing | Step::Conflict => api.get(write.name).await,
+        Step::Nothing | Step::Conflict | Step::Delete => api.get(write.name).await,
+    }
+}
+
+/// What is applied.
+fn known<'a>(write: &Write<'a>) -> kube::Result<&'a Desired> {
+    let unknown = || serde_json::Error::custom("what the mirror should be is not known");
+    write
+        .desired
+        .ok_or_else(|| kube::Error::SerdeError(unknown()))
+}
+
+/// Not an apply: that would say all of the status, which is not known.
+async fn patch_status(api: &Api<DynamicObject>, write: &Write<'_>) -> kube::Result<DynamicObject> {
+    let mut patch = json!({
+        "metadata": versions(write),
+        "status": {"conditions": write.conditions},
+    });
+    if write.no_nodes {
+        patch["status"]["counts"] = json!(PoolCounts::zero());
+    }
+    api.patch_status(write.name, &as_controller(), &Patch::Merge(patch))
+        .await
+}
+
+async fn delete(client: &Client, write: &Write<'_>) -> kube::Result<()> {
+    let params = DeleteParams::default().preconditions(Preconditions {
+        uid: write.observed.map(|o| o.uid.to_string()),
+        resource_version: write.observed.map(|o| o.resource_version.to_string()),
+    });
+    let api = mirrors(client, Some(write.namespace));
+    api.delete(write.name, &params).await.map(|_| ())
+}
+
+/// The version that a patch or a deletion was decided from: any other is refused.
+fn versions(write: &Write<'_>) -> serde_json::Value {
+    json!({
+        "uid": write.observed.map(|o| &o.uid),
+        "resourceVersion": write.observed.map(|o| o.resource_version.to_string()),
+    })
+}
+
+fn as_controller() -> PatchParams {
+    PatchParams {
+        field_manager: Some(CONTROLLER_NAME.to_owned()),
+        ..PatchParams::default()
     }
 }
 
@@ -144,16 +208,10 @@ async fn replace_owner(api: &Api<DynamicObject>, write: &Write<'_>) -> kube::Res
     let mut references = existing.metadata.owner_references.unwrap_or_default();
     references.retain(|r| r.controller != Some(true));
     references.push(owner_reference(write.owner));
-    let patch = json!({"metadata": {
-        "uid": write.observed.map(|o| &o.uid),
-        "resourceVersion": write.observed.map(|o| o.resource_version.to_string()),
-        "ownerReferences": references,
-    }});
-    let params = PatchParams {
-        field_manager: Some(CONTROLLER_NAME.to_owned()),
-        ..PatchParams::default()
-    };
-    api.patch(write.name, &params, &Patch::Merge(patch)).await
+    let mut metadata = versions(write);
+    metadata["ownerReferences"] = json!(references);
+    let patch = Patch::Merge(json!({ "metadata": metadata }));
+    api.patch(write.name, &as_controller(), &patch).await
 }
 
 #[derive(Debug, Serialize)]
@@ -183,13 +241,13 @@ struct Metadata<'a> {
     owner_references: Vec<OwnerReference>,
 }
 
-fn object<'a>(write: &Write<'a>) -> Object<'a> {
+fn object<'a>(write: &Write<'a>, desired: &'a Desired) -> Object<'a> {
     let Desired {
         labels,
         annotations,
         spec,
         ..
-    } = write.desired;
+    } = desired;
     Object {
         metadata: Metadata {
             labels: Some(labels),
@@ -202,11 +260,11 @@ fn object<'a>(write: &Write<'a>) -> Object<'a> {
     }
 }
 
-fn status<'a>(write: &Write<'a>) -> serde_json::Result<Object<'a>> {
+fn status<'a>(write: &Write<'a>, desired: &Desired) -> serde_json::Result<Object<'a>> {
     let conditions = super::body::json(&write.conditions)?;
     let generation = write.observed.map_or(1, |o| o.generation);
     // Spliced, not parsed and written again: the status of a pool can be large.
-    let text = write.desired.status.get();
+    let text = desired.status.get();
     let inner = &text[..text.len() - 1];
     let separator = if inner.len() > 1 { "," } else { "" };
     let text = format!(

@@ -9,11 +9,8 @@ use super::conform::PoolShape;
 use super::counts::{NODE_STATES, counts, flavors};
 use super::fingerprint::{Fingerprint, combined, fingerprint};
 use super::metadata::{is_dns1123_subdomain, metadata};
-use super::plan::Owner;
 use crate::api::PoolCounts;
-use crate::api::conditions::{
-    ConditionState, ConditionStatus, LISTED, READY, SYNCED, is_valid_reason, truncated,
-};
+use crate::api::conditions::{ConditionStatus, is_valid_reason, truncated};
 
 /// Bytes of the JSON of a pool that is mirrored at most: etcd takes 1.5 MiB for an object.
 const MAX_POOL_BYTES: usize = 1024 * 1024;
@@ -62,6 +59,10 @@ pub struct Desired {
     pub counts: PoolCounts,
     /// Whether the pool is a physical one: only those are summed up.
     pub dedicate: bool,
+    /// When the cloud created the pool, where it says so.
+    pub created: Option<Timestamp>,
+    /// The workspace that it was listed in.
+    pub workspace: Box<str>,
 }
 
 /// Whether a pool works, as its phase says.
@@ -113,31 +114,28 @@ impl SkipReason {
 }
 
 impl Desired {
-    /// Fingerprint of all that an apply of metadata and spec for `owner` says.
+    /// The same mirror once its pool is gone: it shows what was listed last, and no nodes.
     #[must_use]
-    pub fn object_fingerprint(&self, owner: &Owner) -> Fingerprint {
-        combined(&(self.metadata_fingerprint, self.spec_fingerprint, owner))
-    }
-
-    /// Fingerprint of all that an apply of the status at `generation` says, but for times.
-    #[must_use]
-    pub fn whole_status_fingerprint(&self, generation: i64) -> Fingerprint {
-        combined(&(self.status_fingerprint, generation, &self.readiness))
-    }
-
-    /// The conditions of the mirror of a pool that is in the last complete listing.
-    #[must_use]
-    pub fn conditions(&self) -> [ConditionState; 3] {
-        let Readiness {
-            status,
-            reason,
-            message,
-        } = &self.readiness;
-        [
-            ConditionState::new(READY, *status, &**reason, &**message),
-            ConditionState::new(SYNCED, ConditionStatus::True, "Synced", ""),
-            ConditionState::new(LISTED, ConditionStatus::True, "Listed", ""),
-        ]
+    pub fn of_a_gone_pool(&self) -> Self {
+        let mut status: Map<String, Value> =
+            serde_json::from_str(self.status.get()).unwrap_or_default();
+        let counts = PoolCounts::zero();
+        status.insert("counts".to_owned(), json!(counts));
+        let status = Value::Object(status);
+        Self {
+            // No text of a listing says so.
+            text_fingerprint: 0,
+            labels: self.labels.clone(),
+            annotations: self.annotations.clone(),
+            spec: self.spec.clone(),
+            status: raw(&status),
+            status_fingerprint: fingerprint(&status),
+            readiness: self.readiness.clone(),
+            phase: self.phase.clone(),
+            workspace: self.workspace.clone(),
+            counts,
+            ..*self
+        }
     }
 }
 
@@ -203,8 +201,9 @@ pub fn desired(
     if !metadata.other.is_empty() {
         status.insert("otherMetadata".to_owned(), json!(metadata.other));
     }
-    let readiness = readiness(&status);
-    let phase = status.get("phase").and_then(Value::as_str).map(Box::from);
+    let text_of = |field: &str| status.get(field).and_then(Value::as_str);
+    let readiness = readiness(text_of("phase"), text_of("message"));
+    let phase = text_of("phase").filter(|p| !p.is_empty()).map(Box::from);
 
     let labels = json!(metadata.labels);
     let annotations = json!(metadata.annotations);
@@ -235,6 +234,8 @@ pub fn desired(
         phase,
         counts,
         dedicate,
+        created,
+        workspace: workspace.into(),
     })
 }
 
@@ -291,15 +292,10 @@ fn cloud_part(cloud: Map<String, Value>, logical: bool, shape: &PoolShape) -> Ma
     status
 }
 
-fn readiness(status: &Map<String, Value>) -> Readiness {
-    let phase = status
-        .get("phase")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
-    let message = status
-        .get("message")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
+/// Whether a pool works, by its phase and message.
+pub(super) fn readiness(phase: Option<&str>, message: Option<&str>) -> Readiness {
+    let phase = phase.unwrap_or_default();
+    let message = message.unwrap_or_default();
     let (status, reason) = match phase {
         "" => (ConditionStatus::Unknown, "NoPhase"),
         "Running" => (ConditionStatus::True, phase),

@@ -66,13 +66,11 @@ fn the_documented_sample() {
     );
     assert!(mirror.dedicate);
     assert_eq!(mirror.phase.as_deref(), Some("Running"));
-    let [ready, synced, listed] = mirror.conditions();
+    let ready = &mirror.readiness;
     assert_eq!(
         (ready.status, &*ready.reason),
         (ConditionStatus::True, "Running")
     );
-    assert_eq!(synced.status, ConditionStatus::True);
-    assert_eq!(listed.status, ConditionStatus::True);
 }
 
 #[test]
@@ -219,4 +217,29 @@ fn what_the_cloud_reorders_is_no_change() {
     assert_eq!(a.spec_fingerprint, b.spec_fingerprint);
     pool["spec"]["scope"] = json!(["Infer"]);
     assert_ne!(a.spec_fingerprint, mirror(&pool).spec_fingerprint);
+}
+
+#[test]
+fn the_mirror_of_a_gone_pool_shows_no_nodes_and_all_else_as_it_was() {
+    let pool = json!({"metadata": {"name": "p", "creationTimestamp": "2022-09-16T03:10:40Z"},
+        "spec": {"type": "Dedicate", "resources": [{"flavor": "f", "count": 2}]},
+        "status": {"phase": "Running", "resources": {"available": [{"flavor": "f", "count": 2}]}}});
+    let before = desired(
+        "p",
+        pool.as_object().expect("an object").clone(),
+        &pool.to_string(),
+        "s",
+        "0",
+        &PoolShape::of_the_crd(),
+    )
+    .expect("a mirror");
+    let gone = before.of_a_gone_pool();
+    let parse = |text: &str| serde_json::from_str::<Value>(text).expect("JSON");
+    let mut expected = parse(before.status.get());
+    expected["counts"] = json!(PoolCounts::zero());
+    assert_eq!(parse(gone.status.get()), expected);
+    assert_eq!(gone.spec.get(), before.spec.get());
+    assert_ne!(gone.status_fingerprint, before.status_fingerprint);
+    assert_ne!(gone.text_fingerprint, before.text_fingerprint);
+    assert_eq!(gone.counts, PoolCounts::zero());
 }

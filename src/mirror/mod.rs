@@ -12,9 +12,13 @@ mod fingerprint;
 mod metadata;
 mod observed;
 mod plan;
+mod prune;
+mod situation;
 
 pub use conform::PoolShape;
 pub use desired::{Desired, Readiness, Skip, SkipReason, desired, shown_id, text_fingerprint};
 pub use fingerprint::{Fingerprint, fingerprint};
 pub use observed::{Controller, Observed, ObservedConditions};
-pub use plan::{Converged, Owner, Step, plan};
+pub use plan::{Existence, Owner, Step, Wanted, plan};
+pub use prune::{Absence, Disappearance, PruneRules, is_leaving};
+pub use situation::{Freshness, Presence, conditions};

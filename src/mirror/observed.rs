@@ -5,10 +5,16 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ManagedFieldsEnt
 use kube::core::DynamicObject;
 use serde_json::{Map, Value};
 
-use super::desired::metadata_fingerprint;
+use super::desired::{Readiness, metadata_fingerprint, readiness};
 use super::fingerprint::{Fingerprint, fingerprint};
-use crate::api::conditions::{ConditionState, ConditionStatus, LISTED, READY, SYNCED};
-use crate::api::{CONTROLLER_NAME, GROUP, MANAGED_BY_LABEL, SOURCE_KIND};
+use super::plan::Owner;
+use super::situation::GONE;
+use crate::api::conditions::{
+    ConditionState, ConditionStatus, LISTED, READY, SYNCED, whole_seconds,
+};
+use crate::api::{
+    CONTROLLER_NAME, GROUP, MANAGED_BY_LABEL, PoolCounts, SOURCE_KIND, WORKSPACE_LABEL,
+};
 
 /// A mirror as it was last seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,8 +40,20 @@ pub struct Observed {
     pub observed_generation: Option<i64>,
     /// The conditions.
     pub conditions: ObservedConditions,
-    /// Whether our own apply was the last to set the status.
+    /// Whether the controller was the last to set the status.
     pub status_is_ours: bool,
+    /// `status.phase`.
+    pub phase: Option<Box<str>>,
+    /// `status.message`.
+    pub message: Option<Box<str>>,
+    /// Nodes: `status.counts.abnormal`.
+    pub abnormal: Option<i64>,
+    /// Whether all of `status.counts` are there and 0.
+    pub no_nodes: bool,
+    /// When the cloud created the pool, by `status.creationTimestamp`.
+    pub created: Option<Timestamp>,
+    /// The workspace that the pool was listed in.
+    pub workspace: Option<Box<str>>,
 }
 
 /// The controller reference of a mirror.
@@ -57,6 +75,8 @@ struct Written {
     since: Timestamp,
     /// Of reason, message and observedGeneration.
     said: Fingerprint,
+    /// Whether the reason is [`GONE`].
+    gone: bool,
 }
 
 const TYPES: [&str; 3] = [READY, SYNCED, LISTED];
@@ -78,6 +98,12 @@ impl Observed {
         let observed_generation = status.remove("observedGeneration").and_then(|g| g.as_i64());
         let conditions = ObservedConditions::of(status.remove("conditions"));
         let (labels, annotations) = ours(&metadata);
+        let text = |field: &str| {
+            let text = status.get(field).and_then(Value::as_str);
+            text.filter(|t| !t.is_empty()).map(Box::from)
+        };
+        let counts = status.get("counts").and_then(Value::as_object);
+        let created = status.get("creationTimestamp").and_then(Value::as_str);
         let controller = metadata
             .owner_references
             .iter()
@@ -98,17 +124,37 @@ impl Observed {
                 .is_some_and(|m| m == CONTROLLER_NAME),
             metadata_fingerprint: metadata_fingerprint(&labels, &annotations),
             spec_fingerprint: fingerprint(&spec),
+            phase: text("phase"),
+            message: text("message"),
+            abnormal: counts.and_then(|c| c.get("abnormal")?.as_i64()),
+            no_nodes: counts.is_some_and(|c| {
+                serde_json::from_value(Value::Object(c.clone())).ok() == Some(PoolCounts::zero())
+            }),
+            created: created.and_then(|c| c.parse().ok()),
+            workspace: workspace(&metadata).map(Box::from),
             status_fingerprint: fingerprint(&Value::Object(status)),
             observed_generation,
             conditions,
-            status_is_ours: owned(&metadata, "status")
-                .is_some_and(|fields| fields.get("f:status").is_some()),
+            status_is_ours: status_is_ours(&metadata),
         })
+    }
+
+    /// Whether its controller reference names `owner`.
+    #[must_use]
+    pub fn is_owned_by(&self, owner: &Owner) -> bool {
+        let controller = self.controller.as_ref();
+        controller.is_some_and(|c| c.uid == owner.uid)
+    }
+
+    /// Whether the pool works, by what the mirror shows of it.
+    #[must_use]
+    pub fn readiness(&self) -> Readiness {
+        readiness(self.phase.as_deref(), self.message.as_deref())
     }
 }
 
 impl ObservedConditions {
-    fn of(conditions: Option<Value>) -> Self {
+    pub(super) fn of(conditions: Option<Value>) -> Self {
         let conditions: Vec<Condition> = conditions
             .and_then(|c| serde_json::from_value(c).ok())
             .unwrap_or_default();
@@ -128,8 +174,37 @@ impl ObservedConditions {
                 status,
                 since: condition.last_transition_time.0,
                 said,
+                gone: condition.reason == GONE,
             })
         }))
+    }
+
+    /// Whether Listed is True.
+    #[must_use]
+    pub fn is_listed(&self) -> bool {
+        self.written(LISTED)
+            .is_some_and(|w| w.status == ConditionStatus::True)
+    }
+
+    /// Since when Listed is not True, where it is written so: the absence clock.
+    #[must_use]
+    pub fn absent_since(&self) -> Option<Timestamp> {
+        self.written(LISTED)
+            .filter(|w| w.status != ConditionStatus::True)
+            .map(|w| w.since)
+    }
+
+    /// Whether Listed says that the pool is gone.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.written(LISTED)
+            .is_some_and(|w| w.status == ConditionStatus::False && w.gone)
+    }
+
+    /// Whether any of them is written.
+    #[must_use]
+    pub fn are_written(&self) -> bool {
+        self.0.iter().any(Option::is_some)
     }
 
     /// Whether they say `wanted` already, for `generation` of the mirror.
@@ -139,6 +214,7 @@ impl ObservedConditions {
             self.written(w.type_).is_some_and(|written| {
                 written.status == w.status
                     && written.said == said(&w.reason, &w.message, Some(generation))
+                    && w.since.is_none_or(|s| whole_seconds(s).0 == written.since)
             })
         })
     }
@@ -187,6 +263,28 @@ fn ours(metadata: &ObjectMeta) -> (Value, Value) {
         of("f:labels", metadata.labels.as_ref()),
         of("f:annotations", metadata.annotations.as_ref()),
     )
+}
+
+/// Whether the controller was the last to set the status: by an apply of all of it, or by a patch of its
+/// conditions.
+fn status_is_ours(metadata: &ObjectMeta) -> bool {
+    let entries = metadata.managed_fields.iter().flatten();
+    let mut ours = entries.filter(|e| {
+        e.manager.as_deref() == Some(CONTROLLER_NAME) && e.subresource.as_deref() == Some("status")
+    });
+    ours.any(|e| {
+        let fields = e.fields_v1.as_ref();
+        fields.is_some_and(|fields| fields.0.get("f:status").is_some())
+    })
+}
+
+fn workspace(metadata: &ObjectMeta) -> Option<&str> {
+    let label = metadata
+        .labels
+        .as_ref()
+        .and_then(|l| l.get(WORKSPACE_LABEL));
+    let annotation = || metadata.annotations.as_ref()?.get(WORKSPACE_LABEL);
+    label.or_else(annotation).map(String::as_str)
 }
 
 fn group_of(api_version: &str) -> &str {

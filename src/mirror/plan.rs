@@ -1,7 +1,9 @@
 //! Which write, if any, brings a mirror nearer to what it should be. Pure.
 
 use super::desired::Desired;
+use super::fingerprint::{Fingerprint, combined};
 use super::observed::Observed;
+use crate::api::conditions::ConditionState;
 
 /// Who writes a mirror: a source that exists.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -25,65 +27,146 @@ pub enum Step {
     Apply,
     /// Apply the status.
     ApplyStatus,
+    /// Set the conditions alone: what else the status should be is not known.
+    PatchStatus,
+    /// Delete it.
+    Delete,
     /// It is somebody else's and is not touched.
     Conflict,
 }
 
-/// Whether the API server was already told what to make of the version that is observed. What it
-/// made of it is then final: telling it again would change nothing, for ever.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Converged {
-    /// The controller reference was replaced.
-    pub owner: bool,
-    /// Metadata and spec were applied.
-    pub object: bool,
-    /// The status was applied.
-    pub status: bool,
+/// What a mirror should be.
+#[derive(Debug)]
+pub struct Wanted<'a> {
+    /// Whether there should be one.
+    pub existence: Existence,
+    /// What is in it; nothing where this process has not seen its pool in a complete listing: then it
+    /// stays as it is.
+    pub content: Option<&'a Desired>,
+    /// What its conditions say; empty where they stay as they are.
+    pub conditions: Vec<ConditionState>,
+    /// Whether the pool is gone, so that all counts are 0.
+    pub no_nodes: bool,
 }
 
-/// The next write to the mirror that should be `desired` and is `observed`.
+/// Whether there should be a mirror.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Existence {
+    /// Its pool is listed: it is created where it is absent.
+    Required,
+    /// Its pool is not, as far as is known: it stays, and one that somebody deletes is not restored.
+    Kept,
+    /// It is to be deleted.
+    Removed,
+}
+
+impl Wanted<'_> {
+    /// Fingerprint of what `step` says, but for times: the same is not written twice to one version.
+    #[must_use]
+    pub fn intent(&self, step: Step, owner: &Owner, observed: Option<&Observed>) -> Fingerprint {
+        match step {
+            Step::ApplyStatus | Step::PatchStatus => {
+                let content = self.content.map(|c| c.status_fingerprint);
+                let generation = observed.map_or(0, |o| o.generation);
+                combined(&(content, generation, &self.conditions, self.no_nodes))
+            }
+            Step::Nothing
+            | Step::Create
+            | Step::ReplaceOwner
+            | Step::Apply
+            | Step::Delete
+            | Step::Conflict => {
+                let content = self.content;
+                let content = content.map(|c| (c.metadata_fingerprint, c.spec_fingerprint));
+                combined(&(content, owner))
+            }
+        }
+    }
+}
+
+/// The next write to the mirror that should be as `wanted` and is `observed`.
 ///
-/// `source_exists` tells whether a source with a uid is known.
+/// `source_exists` tells whether a source with a uid is known; `converged` whether the API server was
+/// already told by a step what it is to make of the version that is observed. What it made of it is then
+/// final: telling it again would change nothing, for ever.
 #[must_use]
 pub fn plan(
-    desired: &Desired,
+    wanted: &Wanted<'_>,
     observed: Option<&Observed>,
     owner: &Owner,
     source_exists: impl Fn(&str) -> bool,
-    converged: Converged,
+    converged: impl Fn(Step) -> bool,
 ) -> Step {
     let Some(observed) = observed else {
-        return Step::Create;
+        return match wanted.existence {
+            Existence::Required => Step::Create,
+            Existence::Kept | Existence::Removed => Step::Nothing,
+        };
     };
-    let is_owned = match &observed.controller {
-        Some(controller) if controller.uid == owner.uid => true,
+    let is_owned = observed.is_owned_by(owner);
+    if wanted.existence == Existence::Removed {
+        return if is_owned {
+            Step::Delete
+        } else {
+            Step::Nothing
+        };
+    }
+    if !is_owned {
+        let step = take(observed, &source_exists, &converged);
+        // What is kept is not fought for: another may list the pool.
+        match (step, wanted.existence, wanted.content) {
+            (Some(_), Existence::Kept, _) | (None, _, None) => return Step::Nothing,
+            (Some(step), ..) => return step,
+            (None, _, Some(_)) => {}
+        }
+    }
+    let Some(content) = wanted.content else {
+        let generation = observed.observed_generation.unwrap_or(observed.generation);
+        let same = observed.conditions.say(&wanted.conditions, generation)
+            && (!wanted.no_nodes || observed.no_nodes);
+        return if same || converged(Step::PatchStatus) {
+            Step::Nothing
+        } else {
+            Step::PatchStatus
+        };
+    };
+    let same_object = is_owned
+        && observed.metadata_fingerprint == content.metadata_fingerprint
+        && observed.spec_fingerprint == content.spec_fingerprint;
+    if !same_object && !converged(Step::Apply) {
+        return Step::Apply;
+    }
+    let same_status = observed.status_is_ours
+        && observed.status_fingerprint == content.status_fingerprint
+        && observed.observed_generation == Some(observed.generation)
+        && observed
+            .conditions
+            .say(&wanted.conditions, observed.generation);
+    if same_status || converged(Step::ApplyStatus) {
+        Step::Nothing
+    } else {
+        Step::ApplyStatus
+    }
+}
+
+/// What becomes of a mirror that is not the owner's: nothing where an apply may take it.
+fn take(
+    observed: &Observed,
+    source_exists: impl Fn(&str) -> bool,
+    converged: impl Fn(Step) -> bool,
+) -> Option<Step> {
+    match &observed.controller {
         Some(controller)
             if !(observed.managed_by_us && controller.is_source)
                 || source_exists(&controller.uid) =>
         {
-            return Step::Conflict;
+            Some(Step::Conflict)
         }
         // It was replaced, and the API server keeps another: not ours to take.
-        Some(_) if converged.owner => return Step::Conflict,
-        Some(_) => return Step::ReplaceOwner,
-        None if observed.managed_by_us => false,
-        None => return Step::Conflict,
-    };
-    let same_object = converged.object
-        || is_owned
-            && observed.metadata_fingerprint == desired.metadata_fingerprint
-            && observed.spec_fingerprint == desired.spec_fingerprint;
-    let same_status = converged.status
-        || observed.status_is_ours
-            && observed.status_fingerprint == desired.status_fingerprint
-            && observed.observed_generation == Some(observed.generation)
-            && observed
-                .conditions
-                .say(&desired.conditions(), observed.generation);
-    match (same_object, same_status) {
-        (false, _) => Step::Apply,
-        (true, false) => Step::ApplyStatus,
-        (true, true) => Step::Nothing,
+        Some(_) if converged(Step::ReplaceOwner) => Some(Step::Conflict),
+        Some(_) => Some(Step::ReplaceOwner),
+        None if observed.managed_by_us => None,
+        None => Some(Step::Conflict),
     }
 }
 

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::conform::PoolShape;
 use super::super::desired::desired;
+use super::super::situation::{Freshness, Presence, conditions};
 use super::*;
 use crate::api::{API_VERSION, CONTROLLER_NAME, MANAGED_BY_LABEL, SOURCE_KIND};
 
@@ -18,7 +19,7 @@ fn owner() -> Owner {
     }
 }
 
-fn wanted(pool: &Value) -> Desired {
+fn content(pool: &Value) -> Desired {
     let map = pool.as_object().expect("an object").clone();
     desired(
         "p",
@@ -29,6 +30,17 @@ fn wanted(pool: &Value) -> Desired {
         &PoolShape::of_the_crd(),
     )
     .expect("a mirror")
+}
+
+/// What the mirror of a listed pool should be.
+fn listed(content: &Desired) -> Wanted<'_> {
+    let readiness = &content.readiness;
+    Wanted {
+        existence: Existence::Required,
+        content: Some(content),
+        conditions: conditions(readiness, Presence::Listed, Freshness::Fresh, None),
+        no_nodes: false,
+    }
 }
 
 fn pool() -> Value {
@@ -42,19 +54,23 @@ fn pool() -> Value {
 
 /// The mirror of [`pool`] as the API server holds it when nothing is left to do.
 fn stored() -> Value {
-    let wanted = wanted(&pool());
+    let content = content(&pool());
+    let wanted = listed(&content);
     let parse = |text: &str| serde_json::from_str::<Value>(text).expect("JSON");
-    let (labels, annotations) = (parse(wanted.labels.get()), parse(wanted.annotations.get()));
+    let (labels, annotations) = (
+        parse(content.labels.get()),
+        parse(content.annotations.get()),
+    );
     let fields = |map: &Value| {
         let keys = map.as_object().expect("an object").keys();
         Value::Object(keys.map(|key| (format!("f:{key}"), json!({}))).collect())
     };
     let conditions: Vec<Condition> = wanted
-        .conditions()
+        .conditions
         .iter()
         .map(|c| c.with_time("2025-11-01T03:49:41Z".parse().expect("a time"), Some(3)))
         .collect();
-    let mut status = parse(wanted.status.get());
+    let mut status = parse(content.status.get());
     status["observedGeneration"] = json!(3);
     status["conditions"] = json!(conditions);
     json!({
@@ -68,7 +84,7 @@ fn stored() -> Value {
                 {"manager": CONTROLLER_NAME, "operation": "Apply", "subresource": "status", "fieldsType": "FieldsV1", "fieldsV1":
                 {"f:status": {}}}]
         },
-        "spec": parse(wanted.spec.get()), "status": status
+        "spec": parse(content.spec.get()), "status": status
     })
 }
 
@@ -81,18 +97,23 @@ fn observed(object: &Value) -> Observed {
     Observed::of(object).expect("a stored object")
 }
 
-fn step_of(object: &Value, converged: Converged) -> Step {
+/// The next step, where the API server was told what `told` names.
+fn step_of(object: &Value, told: &[Step]) -> Step {
+    step_for(&listed(&content(&pool())), object, told)
+}
+
+fn step_for(wanted: &Wanted<'_>, object: &Value, told: &[Step]) -> Step {
     plan(
-        &wanted(&pool()),
+        wanted,
         Some(&observed(object)),
         &owner(),
         |uid| uid == US || uid == OTHER_SOURCE,
-        converged,
+        |step| told.contains(&step),
     )
 }
 
 fn step(object: &Value) -> Step {
-    step_of(object, Converged::default())
+    step_of(object, &[])
 }
 
 /// [`stored`] after a change.
@@ -104,13 +125,9 @@ fn changed(change: impl FnOnce(&mut Value)) -> Value {
 
 #[test]
 fn an_absent_mirror_is_created_whatever_was_told_before() {
-    let told = Converged {
-        owner: true,
-        object: true,
-        status: true,
-    };
-    for converged in [Converged::default(), told] {
-        let step = plan(&wanted(&pool()), None, &owner(), |_| true, converged);
+    for told in [false, true] {
+        let content = content(&pool());
+        let step = plan(&listed(&content), None, &owner(), |_| true, |_| told);
         assert_eq!(step, Step::Create);
     }
 }
@@ -200,7 +217,7 @@ fn whose_a_mirror_is() {
 
 #[test]
 fn what_was_told_before_changes_no_ownership() {
-    for (uid, owner, expected) in [
+    for (uid, replaced, expected) in [
         (OTHER_SOURCE, false, Step::Conflict),
         (OTHER_SOURCE, true, Step::Conflict),
         (DEAD_SOURCE, false, Step::ReplaceOwner),
@@ -208,13 +225,10 @@ fn what_was_told_before_changes_no_ownership() {
         (DEAD_SOURCE, true, Step::Conflict),
         (US, true, Step::Nothing),
     ] {
-        let told = Converged {
-            owner,
-            object: true,
-            status: true,
-        };
+        let mut told = vec![Step::Apply, Step::ApplyStatus];
+        told.extend(replaced.then_some(Step::ReplaceOwner));
         let object = changed(|o| o["metadata"]["ownerReferences"] = json!([reference(uid)]));
-        assert_eq!(step_of(&object, told), expected, "{uid} {owner}");
+        assert_eq!(step_of(&object, &told), expected, "{uid} {replaced}");
     }
 }
 
@@ -280,7 +294,7 @@ fn every_difference_and_the_write_that_mends_it() {
         ),
         (
             "another writer set the status, to what it is",
-            |o| o["metadata"]["managedFields"][1]["operation"] = json!("Update"),
+            |o| o["metadata"]["managedFields"][1]["manager"] = json!("kubectl-edit"),
             Step::ApplyStatus,
         ),
         (
@@ -333,18 +347,13 @@ fn what_the_api_server_made_of_a_write_is_final() {
         o["spec"]["x"] = json!(1);
         o["status"]["x"] = json!(1);
     });
-    for (object_told, status_told, expected) in [
-        (false, false, Step::Apply),
-        (false, true, Step::Apply),
-        (true, false, Step::ApplyStatus),
-        (true, true, Step::Nothing),
+    for (told, expected) in [
+        (&[][..], Step::Apply),
+        (&[Step::ApplyStatus], Step::Apply),
+        (&[Step::Apply], Step::ApplyStatus),
+        (&[Step::Apply, Step::ApplyStatus], Step::Nothing),
     ] {
-        let converged = Converged {
-            owner: false,
-            object: object_told,
-            status: status_told,
-        };
-        assert_eq!(step_of(&object, converged), expected, "{converged:?}");
+        assert_eq!(step_of(&object, told), expected, "{told:?}");
     }
 }
 
@@ -352,25 +361,158 @@ fn what_the_api_server_made_of_a_write_is_final() {
 fn a_message_longer_than_a_condition_takes_is_no_difference_for_ever() {
     let mut pool = pool();
     pool["status"]["message"] = json!("训".repeat(20_000));
-    let wanted = wanted(&pool);
+    let content = content(&pool);
+    let wanted = listed(&content);
     let object = changed(|o| {
         o["status"]["message"] = pool["status"]["message"].clone();
         for (stored, wanted) in o["status"]["conditions"]
             .as_array_mut()
             .expect("an array")
             .iter_mut()
-            .zip(wanted.conditions())
+            .zip(&wanted.conditions)
         {
             let since = "2025-11-01T03:49:41Z".parse().expect("a time");
             *stored = json!(wanted.with_time(since, Some(3)));
         }
     });
-    let step = plan(
-        &wanted,
-        Some(&observed(&object)),
-        &owner(),
-        |_| true,
-        Converged::default(),
+    assert_eq!(step_for(&wanted, &object, &[]), Step::Nothing);
+}
+
+/// What a mirror should be whose content this process has not seen listed.
+fn unknown(existence: Existence, presence: Presence, freshness: Freshness) -> Wanted<'static> {
+    let shown = observed(&stored());
+    let written = Some(&shown.conditions);
+    Wanted {
+        existence,
+        content: None,
+        conditions: conditions(&shown.readiness(), presence, freshness, written),
+        no_nodes: matches!(presence, Presence::Gone { .. }),
+    }
+}
+
+#[test]
+fn a_mirror_that_was_not_listed_yet_stays_as_it_is() {
+    let wanted = unknown(Existence::Kept, Presence::Unknown, Freshness::Fresh);
+    assert_eq!(step_for(&wanted, &stored(), &[]), Step::Nothing);
+    let edited = changed(|o| o["status"]["phase"] = json!("x"));
+    assert_eq!(step_for(&wanted, &edited, &[]), Step::Nothing);
+}
+
+#[test]
+fn of_a_mirror_that_was_not_listed_only_the_conditions_are_patched() {
+    let since = "2025-11-02T00:00:00Z".parse().expect("a time");
+    let missing = Presence::Missing {
+        since,
+        overdue: false,
+    };
+    let stale = Freshness::Stale { synced: None };
+    for (presence, freshness) in [
+        (Presence::Unknown, stale),
+        (Presence::Unknown, Freshness::Suspended { stale: false }),
+        (missing, Freshness::Fresh),
+        (Presence::Gone { since }, Freshness::Fresh),
+    ] {
+        let wanted = unknown(Existence::Kept, presence, freshness);
+        assert_eq!(
+            step_for(&wanted, &stored(), &[]),
+            Step::PatchStatus,
+            "{presence:?}"
+        );
+        // Told once, it is so.
+        let told = changed(|o| {
+            let time = "2025-11-01T03:49:41Z".parse().expect("a time");
+            let conditions = wanted.conditions.iter().map(|c| c.with_time(time, Some(3)));
+            o["status"]["conditions"] = json!(conditions.collect::<Vec<_>>());
+            if wanted.no_nodes {
+                o["status"]["counts"] = json!(crate::api::PoolCounts::zero());
+            }
+        });
+        assert_eq!(step_for(&wanted, &told, &[]), Step::Nothing, "{presence:?}");
+        assert_eq!(
+            step_for(&wanted, &stored(), &[Step::PatchStatus]),
+            Step::Nothing
+        );
+    }
+}
+
+#[test]
+fn only_what_is_owned_is_deleted() {
+    let removed = unknown(Existence::Removed, Presence::Unknown, Freshness::Fresh);
+    assert_eq!(step_for(&removed, &stored(), &[]), Step::Delete);
+    for references in [
+        json!([]),
+        json!([reference(OTHER_SOURCE)]),
+        json!([reference(DEAD_SOURCE)]),
+    ] {
+        let object = changed(|o| o["metadata"]["ownerReferences"] = references.clone());
+        assert_eq!(
+            step_for(&removed, &object, &[]),
+            Step::Nothing,
+            "{references}"
+        );
+    }
+    let absent = plan(&removed, None, &owner(), |_| true, |_| false);
+    assert_eq!(absent, Step::Nothing);
+}
+
+#[test]
+fn a_mirror_of_a_missing_pool_is_neither_restored_nor_fought_for() {
+    let content = content(&pool());
+    let kept = Wanted {
+        existence: Existence::Kept,
+        ..listed(&content)
+    };
+    assert_eq!(
+        plan(&kept, None, &owner(), |_| true, |_| false),
+        Step::Nothing
     );
-    assert_eq!(step, Step::Nothing);
+    for (references, expected) in [
+        (json!([reference(OTHER_SOURCE)]), Step::Nothing),
+        (json!([reference(DEAD_SOURCE)]), Step::Nothing),
+        // Taken off by somebody: put back, where it is known what the mirror is.
+        (json!([]), Step::Apply),
+    ] {
+        let object = changed(|o| o["metadata"]["ownerReferences"] = references.clone());
+        assert_eq!(step_for(&kept, &object, &[]), expected, "{references}");
+    }
+    let unknown = unknown(
+        Existence::Kept,
+        Presence::Unknown,
+        Freshness::Stale { synced: None },
+    );
+    let orphan = changed(|o| o["metadata"]["ownerReferences"] = json!([]));
+    assert_eq!(step_for(&unknown, &orphan, &[]), Step::Nothing);
+}
+
+#[test]
+fn a_time_that_is_known_is_part_of_what_a_condition_says() {
+    let content = content(&pool());
+    let since: jiff::Timestamp = "2025-11-02T00:00:00Z".parse().expect("a time");
+    let presence = Presence::Missing {
+        since,
+        overdue: false,
+    };
+    let wanted = Wanted {
+        existence: Existence::Kept,
+        conditions: conditions(&content.readiness, presence, Freshness::Fresh, None),
+        ..listed(&content)
+    };
+    for (written, expected) in [
+        ("2025-11-02T00:00:00Z", Step::Nothing),
+        ("2025-11-01T00:00:00Z", Step::ApplyStatus),
+    ] {
+        let object = changed(|o| {
+            let time = "2025-11-01T03:49:41Z".parse().expect("a time");
+            let written = |c: &ConditionState| {
+                let mut condition = json!(c.with_time(time, Some(3)));
+                if c.type_ == "Listed" {
+                    condition["lastTransitionTime"] = json!(written);
+                }
+                condition
+            };
+            let conditions: Vec<Value> = wanted.conditions.iter().map(written).collect();
+            o["status"]["conditions"] = json!(conditions);
+        });
+        assert_eq!(step_for(&wanted, &object, &[]), expected, "{written}");
+    }
 }

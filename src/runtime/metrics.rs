@@ -206,7 +206,8 @@ impl Metrics {
         let operation = match step {
             Step::Create => "create",
             Step::Apply | Step::ReplaceOwner => "update",
-            Step::ApplyStatus => "status",
+            Step::ApplyStatus | Step::PatchStatus => "status",
+            Step::Delete => "delete",
             Step::Nothing | Step::Conflict => return,
         };
         self.mirror_writes

@@ -29,6 +29,7 @@ fn success() -> PassResult {
         pools: 0,
         counts: crate::api::PoolCounts::default(),
         skipped: Vec::new(),
+        halt: None,
     }
 }
 

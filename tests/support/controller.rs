@@ -39,6 +39,7 @@ impl Controller {
             http: http.expect("an HTTP client"),
             metrics: metrics.clone(),
             health: health.clone(),
+            instance: "test".into(),
         };
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(controller::run(options, async {

@@ -6,11 +6,14 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use futures::StreamExt;
 use k8s_openapi::api::core::v1::{Namespace, Secret};
-use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
+use k8s_openapi::api::events::v1::Event;
+use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::ApiResource;
 use kube::runtime::wait::await_condition;
+use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Client, Config};
 use modelarts_pool_controller::api::{CREDENTIALS_SECRET_TYPE, ModelArtsPool, ModelArtsPoolSource};
 use modelarts_pool_controller::runtime::kubernetes::configured;
@@ -195,6 +198,39 @@ impl Env {
             .expect("a watch");
     }
 
+    /// The first event about the object `name` with this reason.
+    pub async fn event(&self, name: &str, reason: &str) -> Event {
+        let api: Api<Event> = Api::namespaced(self.client.clone(), &self.namespace);
+        let events = watcher(api, watcher::Config::default()).applied_objects();
+        let wanted = |event: &Event| {
+            let regarding = event.regarding.as_ref().and_then(|r| r.name.as_deref());
+            regarding == Some(name) && event.reason.as_deref() == Some(reason)
+        };
+        let mut events = std::pin::pin!(events);
+        let found = async {
+            loop {
+                match events.next().await {
+                    Some(Ok(event)) if wanted(&event) => return event,
+                    Some(_) => {}
+                    None => panic!("the watch of events ended"),
+                }
+            }
+        };
+        let found = timeout(PATIENCE, found).await;
+        found.unwrap_or_else(|_| panic!("no event {reason} about {name}"))
+    }
+
+    /// All events about the object `name`: reasons and notes, the oldest first.
+    pub async fn events(&self, name: &str) -> Vec<(String, String)> {
+        let api: Api<Event> = Api::namespaced(self.client.clone(), &self.namespace);
+        let list = api.list(&ListParams::default()).await.expect("events");
+        let mut events = list.items;
+        events.retain(|e| e.regarding.as_ref().and_then(|r| r.name.as_deref()) == Some(name));
+        events.sort_by(|a, b| a.event_time.cmp(&b.event_time));
+        let told = |e: Event| (e.reason.unwrap_or_default(), e.note.unwrap_or_default());
+        events.into_iter().map(told).collect()
+    }
+
     /// Asks for a pass now and waits until it has ended.
     pub async fn refresh(&self, name: &str) -> ModelArtsPoolSource {
         static COUNT: AtomicU32 = AtomicU32::new(0);
@@ -249,10 +285,17 @@ async fn when<K>(api: Api<K>, name: &str, what: &str, is_so: impl Fn(&K) -> bool
 where
     K: Clone + Debug + Send + DeserializeOwned + kube::Resource + 'static,
 {
-    let condition = |object: Option<&K>| object.is_some_and(&is_so);
-    let waited = timeout(PATIENCE, await_condition(api.clone(), name, condition)).await;
-    if let Ok(object) = waited {
-        return object.expect("a watch").expect("an object");
+    let condition = || |object: Option<&K>| object.is_some_and(&is_so);
+    let waited = async {
+        loop {
+            // Other tests replace the definitions: a watch may end with that.
+            if let Ok(object) = await_condition(api.clone(), name, condition()).await {
+                return object.expect("an object");
+            }
+        }
+    };
+    if let Ok(object) = timeout(PATIENCE, waited).await {
+        return object;
     }
     let now = api.get_opt(name).await;
     panic!("{name}: not within {PATIENCE:?}: {what}; it is {now:#?}");

@@ -47,7 +47,7 @@ impl Machine {
             }
             Ok(false) => {
                 tracing::info!(source = %key, "the source or its namespace is being deleted; nothing more is written for it");
-                state.pools = None;
+                self.close(key);
                 self.drop_reports(key);
                 self.stop_pass(key);
                 // Where it was a mistake (the same name anew), its own event begins anew.

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use super::keys::Leave;
 use super::passes::{LISTING_DEADLINE, stalled, write_failure};
-use super::state::{SourceState, Stage};
+use super::state::{Claim, SourceState, Stage};
 use super::{Action, CredentialsError, Machine, Now, SecretCredentials};
 use crate::api::conditions::READY;
 use crate::controller::key::Key;
-use crate::controller::pace::credentials_retry;
+use crate::controller::pace::{REJECTED_KEY_PAUSE, credentials_retry};
+use crate::mirror::Presence;
 use crate::mirror::apply::WriteError;
 use crate::modelarts::Reason;
 
@@ -77,6 +78,16 @@ impl Machine {
         state.stage = Stage::Listing(pass);
     }
 
+    /// The cloud has rejected the key of a source: nobody uses it for a while.
+    pub(super) fn reject_key(&mut self, key: &Key, fingerprint: u64, now: Now) {
+        self.keys.reject(fingerprint, Duration::ZERO, now.instant);
+        // For this source not before its next pass would be due, either.
+        let rest = self.interval(key).max(REJECTED_KEY_PAUSE);
+        if let Some(state) = self.sources.get_mut(key) {
+            state.rejected = Some((fingerprint, now.instant + rest));
+        }
+    }
+
     /// Ends a pass that asks nothing, since its key was rejected: for this source, which says so
     /// already, or for another one.
     fn wait_for_key(&mut self, key: &Key, wait: Duration, now: Now) {
@@ -128,13 +139,15 @@ impl Machine {
 
     fn list(&self, key: Key) -> Option<Action> {
         let state = self.sources.get(&key)?;
-        let previous = state.pools.iter().flatten();
+        // The content of a gone pool is not as it was listed.
+        let as_listed = |c: &Claim| !matches!(c.presence, Presence::Gone { .. });
+        let previous = state.claims.iter().filter(|(_, c)| as_listed(c));
         Some(Action::List {
             pass: state.pass()?.id,
             settings: Box::new(state.source.settings.clone().ok()?),
             credentials: state.credentials.clone()?,
             previous: previous
-                .map(|(name, claim)| (name.clone(), claim.desired.clone()))
+                .filter_map(|(name, claim)| Some((name.clone(), claim.desired.clone()?)))
                 .collect(),
             key,
         })

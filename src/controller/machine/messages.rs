@@ -7,11 +7,12 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use crate::api::{CredentialsType, ModelArtsPoolSourceStatus};
+use crate::controller::events::Event;
 use crate::controller::fetch::Listing;
 use crate::controller::key::Key;
 use crate::controller::report::{PassFailure, Report};
 use crate::controller::source::{Settings, Source};
-use crate::mirror::apply::WriteError;
+use crate::mirror::apply::{WriteError, Written};
 use crate::mirror::{Desired, Observed, Owner, Step};
 use crate::modelarts::Credentials;
 
@@ -47,8 +48,10 @@ pub enum Input {
     Listed(Key, u64, Result<Listing, ListingError>),
     /// The check of a source ended: whether it may be written for.
     Checked(Key, Box<str>, Result<bool, WriteError>),
+    /// The cloud was asked about the pools that a pass missed.
+    Confirmed(Key, u64, Confirmation),
     /// A write ended.
-    Written(WriteTicket, Result<Box<Observed>, WriteError>),
+    Written(WriteTicket, Result<Written, WriteError>),
     /// The write of a source's status ended.
     Reported(Key, Box<str>, u64, Result<(), WriteError>),
 }
@@ -80,6 +83,21 @@ pub enum Action {
         /// The last complete listing.
         previous: Vec<(Arc<str>, Arc<Desired>)>,
     },
+    /// Ask the cloud for single pools that its list lacks, one after another, up to the first error.
+    Confirm {
+        /// The source.
+        key: Key,
+        /// The pass that missed them.
+        pass: u64,
+        /// Where to ask.
+        settings: Box<Settings>,
+        /// What to prove the identity with.
+        credentials: Arc<Credentials>,
+        /// Their ids.
+        pools: Vec<Arc<str>>,
+    },
+    /// Publish an event. Nothing waits for it.
+    Publish(Box<Event>),
     /// Give up the listing of a pass, where it goes on.
     GiveUp {
         /// The pass.
@@ -128,14 +146,37 @@ pub struct WriteTicket {
 /// What a write needs.
 #[derive(Debug)]
 pub struct WriteOrder {
-    /// What the mirror should be.
-    pub desired: Arc<Desired>,
+    /// What the mirror should be, where that is known.
+    pub desired: Option<Arc<Desired>>,
     /// Whom it belongs to.
     pub owner: Arc<Owner>,
     /// What it is.
     pub observed: Option<Box<Observed>>,
     /// The conditions to write with the status.
     pub conditions: Vec<Condition>,
+    /// Whether a patch of the status sets all counts to 0.
+    pub no_nodes: bool,
+}
+
+/// What the cloud says of pools that its list lacks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Confirmation {
+    /// Its answers, in the order in which it was asked.
+    pub pools: Vec<(Arc<str>, PoolAnswer)>,
+    /// Why it was not asked about the others.
+    pub failure: Option<ListingError>,
+}
+
+/// What the cloud says of one pool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PoolAnswer {
+    /// There is no such pool.
+    NotFound,
+    /// There is.
+    Found {
+        /// Its workspace, where it says so.
+        workspace: Option<Box<str>>,
+    },
 }
 
 /// Credentials from a Secret.
@@ -161,7 +202,7 @@ pub enum CredentialsError {
     },
 }
 
-/// Why a listing failed.
+/// Why a request for pools failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListingError {
     /// For the source's condition.

@@ -12,11 +12,13 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use super::state::Claim;
 use super::{Machine, Now};
 use crate::api::conditions::ConditionState;
+use crate::controller::events::Edit;
 use crate::controller::key::Key;
 use crate::controller::pace::Repairs;
-use crate::mirror::apply::WriteError;
+use crate::mirror::apply::{WriteError, Written};
 use crate::mirror::{
-    Converged, Fingerprint, Observed, ObservedConditions, Owner, Skip, SkipReason, Step, plan,
+    Existence, Fingerprint, Freshness, Observed, ObservedConditions, Owner, Presence, Skip,
+    SkipReason, Step, Wanted, plan,
 };
 
 /// All mirrors that are known.
@@ -57,7 +59,16 @@ struct Applied {
 pub(super) enum Decision {
     Settled,
     Skipped(Skip),
-    Write(Step, Fingerprint),
+    Write(Box<Order>),
+}
+
+/// A write, and what it is to say.
+#[derive(Debug)]
+pub(super) struct Order {
+    pub(super) step: Step,
+    pub(super) intent: Fingerprint,
+    pub(super) conditions: Vec<ConditionState>,
+    pub(super) no_nodes: bool,
 }
 
 impl Mirrors {
@@ -93,42 +104,79 @@ impl Mirrors {
         unseen
     }
 
+    /// The mirrors that a source owns.
+    pub(super) fn owned_by<'a>(&'a self, owner: &'a Owner) -> impl Iterator<Item = &'a Key> {
+        let is_owned = |m: &MirrorState| m.observed.as_ref().is_some_and(|o| o.is_owned_by(owner));
+        self.0
+            .iter()
+            .filter(move |(_, m)| is_owned(m))
+            .map(|(key, _)| key)
+    }
+
+    /// The source's uid that each mirror's controller reference names.
+    pub(super) fn controllers(&self) -> impl Iterator<Item = (&Key, &str)> {
+        self.0.iter().filter_map(|(key, mirror)| {
+            let controller = mirror.observed.as_ref()?.controller.as_ref()?;
+            Some((key, &*controller.uid))
+        })
+    }
+
     fn decide(
         &self,
         claim: &Claim,
         mirror: &Key,
         owner: &Owner,
+        freshness: Freshness,
         source_exists: impl Fn(&str) -> bool,
         now: Instant,
     ) -> Decision {
         let state = self.0.get(mirror);
         let observed = state.and_then(|m| m.observed.as_deref());
-        let object = claim.desired.object_fingerprint(owner);
-        let status = claim
-            .desired
-            .whole_status_fingerprint(observed.map_or(0, |o| o.generation));
-        let version = observed.map_or(0, |o| o.resource_version);
-        let applied = |step: fn(&Applied) -> Option<(Fingerprint, u64)>, intent| {
-            state.is_some_and(|m| step(&m.applied) == Some((intent, version)))
+        let next = |wanted: Wanted<'_>| {
+            let version = observed.map_or(0, |o| o.resource_version);
+            let converged = |step| {
+                let applied = state.and_then(|m| m.applied.by(step));
+                applied == Some((wanted.intent(step, owner, observed), version))
+            };
+            let step = plan(&wanted, observed, owner, &source_exists, converged);
+            Order {
+                intent: wanted.intent(step, owner, observed),
+                step,
+                conditions: wanted.conditions,
+                no_nodes: wanted.no_nodes,
+            }
         };
-        let converged = Converged {
-            owner: applied(|a| a.owner, object),
-            object: applied(|a| a.object, object),
-            status: applied(|a| a.status, status),
-        };
-        let step = plan(&claim.desired, observed, owner, source_exists, converged);
-        let intent = if step == Step::ApplyStatus {
-            status
-        } else {
-            object
-        };
-        match (step, &claim.refused, &claim.skip) {
+        let order = next(claim.wanted(observed, claim.presence, freshness, now));
+        match (order.step, &claim.refused, &claim.skip) {
             (Step::Nothing, ..) => Decision::Settled,
             (Step::Conflict, ..) => Decision::Skipped(name_conflict(mirror, observed)),
-            (_, Some((refused, until)), Some(skip)) if *refused == intent && now < *until => {
-                Decision::Skipped(skip.clone())
+            (_, Some((refused, until)), Some(skip)) if *refused == order.intent && now < *until => {
+                // What the mirror shows is old, and it can say so.
+                let presence = Presence::Unmirrorable(skip.reason);
+                let told = next(Wanted {
+                    existence: Existence::Kept,
+                    content: None,
+                    ..claim.wanted(observed, presence, freshness, now)
+                });
+                match told.step {
+                    Step::PatchStatus if claim.untold != Some(told.intent) => {
+                        Decision::Write(Box::new(told))
+                    }
+                    _ => Decision::Skipped(skip.clone()),
+                }
             }
-            _ => Decision::Write(step, intent),
+            _ => Decision::Write(Box::new(order)),
+        }
+    }
+}
+
+impl Applied {
+    fn by(&self, step: Step) -> Option<(Fingerprint, u64)> {
+        match step {
+            Step::ReplaceOwner => self.owner,
+            Step::ApplyStatus | Step::PatchStatus => self.status,
+            Step::Create | Step::Apply => self.object,
+            Step::Nothing | Step::Delete | Step::Conflict => None,
         }
     }
 }
@@ -154,15 +202,20 @@ impl MirrorState {
         true
     }
 
-    /// The conditions that `wanted` become at `now`: times that still hold stay, also where somebody
-    /// else has changed them.
-    pub(super) fn conditions(&self, wanted: &[ConditionState], now: Timestamp) -> Vec<Condition> {
+    /// The conditions that `order` says, as they are written at `now`: times that still hold stay, also
+    /// where somebody else has changed them.
+    pub(super) fn conditions(&self, order: &Order, now: Timestamp) -> Vec<Condition> {
         let Some(observed) = &self.observed else {
             return Vec::new();
         };
         let written = self.changed.as_deref().unwrap_or(&observed.conditions);
-        let next = |wanted| written.next(wanted, observed.generation, now);
-        wanted.iter().map(next).collect()
+        let generation = match order.step {
+            // Of what it leaves as it is, the generation that was observed stays.
+            Step::PatchStatus => observed.observed_generation.unwrap_or(observed.generation),
+            _ => observed.generation,
+        };
+        let next = |wanted| written.next(wanted, generation, now);
+        order.conditions.iter().map(next).collect()
     }
 
     /// Takes in its deletion. Whether that is news.
@@ -184,23 +237,27 @@ impl MirrorState {
         &mut self,
         step: Step,
         intent: Fingerprint,
-        result: Result<Observed, WriteError>,
+        result: Result<Written, WriteError>,
     ) -> Result<(), WriteError> {
         self.busy = false;
         let doubtful = std::mem::take(&mut self.doubtful);
         match result {
-            Ok(observed) => {
+            Ok(Written::Deleted) => {
+                self.forget();
+                Ok(())
+            }
+            Ok(Written::Stored(observed)) => {
                 let applied = Some((intent, observed.resource_version));
                 match step {
                     Step::ReplaceOwner => self.applied.owner = applied,
-                    Step::ApplyStatus => self.applied.status = applied,
+                    Step::ApplyStatus | Step::PatchStatus => self.applied.status = applied,
                     Step::Create | Step::Apply => self.applied.object = applied,
-                    Step::Nothing | Step::Conflict => {}
+                    Step::Nothing | Step::Delete | Step::Conflict => {}
                 }
                 if doubtful {
                     self.forget();
                 } else {
-                    self.see(observed);
+                    self.see(*observed);
                 }
                 Ok(())
             }
@@ -256,27 +313,34 @@ impl Machine {
     /// A mirror was changed by somebody else: looks whether it has to be repaired. `controller` is
     /// the uid that its controller reference names now.
     fn drifted(&mut self, key: &Key, controller: Option<&str>, now: Now) {
-        let claimants: Vec<Key> = self
-            .sources
-            .iter_mut()
-            .filter(|(source, _)| source.namespace == key.namespace)
-            .filter_map(|(source, state)| {
-                let owned = controller == Some(&*state.source.uid);
-                let next_check = state.checks_begun + 1;
-                let claim = state.claim(&key.name)?;
-                // It was deleted or orphaned, perhaps since its source is being deleted, which another
-                // watch may show later.
-                if !owned {
-                    claim.needs_check = next_check;
-                }
-                Some(source.clone())
-            })
-            .collect();
-        for source in claimants {
-            let Some(Decision::Write(..)) = self.decide(&source, &key.name, now.instant) else {
-                self.consider(&source, &key.name, now);
+        if let Some(owner) = controller.and_then(|uid| self.uids.get(uid)).cloned() {
+            self.claim_owned(&owner, key);
+        }
+        let exists = self.mirrors.get(key).is_some_and(|m| m.observed.is_some());
+        let mut claimants = Vec::new();
+        for (source, state) in &mut self.sources {
+            if source.namespace != key.namespace {
+                continue;
+            }
+            let owned = controller == Some(&*state.source.uid);
+            let next_check = state.checks_begun + 1;
+            let Some(claim) = state.claims.get_mut(&key.name) else {
                 continue;
             };
+            // It was deleted or orphaned, perhaps since its source is being deleted, which another
+            // watch may show later.
+            if !owned {
+                claim.needs_check = next_check;
+            }
+            claimants.push(source.clone());
+        }
+        for source in claimants {
+            let Some(Decision::Write(order)) = self.decide(&source, &key.name, now.instant) else {
+                self.consider(&source, &key.name, now);
+                self.drop_claim_of_the_deleted(&source, &key.name, now);
+                continue;
+            };
+            self.note_edit(&source, &key.name, exists, order.step);
             if self.is_held(&source, &key.name) {
                 continue;
             }
@@ -291,25 +355,43 @@ impl Machine {
         }
     }
 
+    /// Remembers what somebody else did to a mirror. Where a write is to come anyway, what the watch
+    /// shows may be an own one whose answer was lost.
+    fn note_edit(&mut self, source: &Key, name: &Arc<str>, exists: bool, step: Step) {
+        let Some(claim) = self.sources.get_mut(source).and_then(|s| s.claim(name)) else {
+            return;
+        };
+        let edit = match step {
+            Step::Create if !exists => Edit::Deleted,
+            Step::Apply => Edit::Object,
+            Step::ApplyStatus => Edit::Status,
+            _ => return,
+        };
+        if claim.queued.is_none() && !claim.in_pass && claim.conflicts == 0 && claim.failures == 0 {
+            claim.edit.get_or_insert(edit);
+        }
+    }
+
     pub(super) fn decide(&self, source: &Key, name: &Arc<str>, now: Instant) -> Option<Decision> {
         let state = self.sources.get(source)?;
-        let claim = state.pools.as_ref()?.get(name)?;
+        let claim = state.claims.get(name)?;
         let mirror = Key {
             namespace: source.namespace.clone(),
             name: name.clone(),
         };
-        let exists = |uid: &str| self.uids.contains(uid);
+        let freshness = state.freshness;
+        let exists = |uid: &str| self.uids.contains_key(uid);
+        let owner = &state.owner;
         Some(
             self.mirrors
-                .decide(claim, &mirror, &state.owner, exists, now),
+                .decide(claim, &mirror, owner, freshness, exists, now),
         )
     }
 
     /// Keeps nothing of a name that neither exists nor is wanted.
     pub(super) fn forget_unclaimed(&mut self, key: &Key) {
         let wanted = self.sources.iter().any(|(source, state)| {
-            let pools = state.pools.as_ref();
-            source.namespace == key.namespace && pools.is_some_and(|p| p.contains_key(&key.name))
+            source.namespace == key.namespace && state.claims.contains_key(&key.name)
         });
         let absent = |m: &MirrorState| m.observed.is_none() && !m.busy;
         if !wanted && self.mirrors.get(key).is_some_and(absent) {

@@ -5,8 +5,12 @@
 //! and an edit then waits for a slow listing. Here every write is decided by itself, from what should
 //! be and what is, and repairs go before the writes of a pass.
 
+mod absence;
 mod checks;
+mod claims;
 mod credentials;
+mod events;
+mod freshness;
 mod keys;
 mod messages;
 mod mirrors;
@@ -19,15 +23,15 @@ mod writes;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 
 use keys::Keys;
 pub use messages::{
-    Action, CredentialsError, Input, ListingError, Notice, Now, SecretCredentials, WriteOrder,
-    WriteTicket,
+    Action, Confirmation, CredentialsError, Input, ListingError, Notice, Now, PoolAnswer,
+    SecretCredentials, WriteOrder, WriteTicket,
 };
 use mirrors::Mirrors;
 pub(in crate::controller) use passes::LISTING_DEADLINE;
@@ -35,6 +39,7 @@ use passes::WRITING_DEADLINE;
 use state::{SourceState, Stage};
 use writes::Writes;
 
+use super::events::{Budget, Event};
 use super::key::Key;
 use super::source::Source;
 
@@ -63,7 +68,8 @@ pub struct Machine {
     synced: bool,
     pass_ids: u64,
     sources: HashMap<Key, SourceState>,
-    uids: HashSet<Box<str>>,
+    /// The sources by their uids.
+    uids: HashMap<Box<str>, Key>,
     mirrors: Mirrors,
     writes: Writes,
     /// When the next pass of each source begins.
@@ -73,6 +79,12 @@ pub struct Machine {
     checks: BTreeSet<Key>,
     /// Sources whose credentials are read and whose listing may begin, with the pass it is for.
     listings: VecDeque<(Key, u64)>,
+    /// Sources whose missing pools the cloud is to be asked about, with the pass that missed them.
+    confirmations: VecDeque<(Key, u64)>,
+    /// When sources are looked at for the age of their data.
+    looks: BTreeSet<(Instant, Key)>,
+    events: VecDeque<Event>,
+    budget: Budget,
     /// Passes whose listings go on and are of no use any more.
     given_up: Vec<u64>,
     reports: BTreeSet<Key>,
@@ -89,7 +101,7 @@ impl Machine {
             synced: false,
             pass_ids: 0,
             sources: HashMap::new(),
-            uids: HashSet::new(),
+            uids: HashMap::new(),
             mirrors: Mirrors::default(),
             writes: Writes::default(),
             due: BTreeSet::new(),
@@ -98,6 +110,10 @@ impl Machine {
             given_up: Vec::new(),
             checks: BTreeSet::new(),
             listings: VecDeque::new(),
+            confirmations: VecDeque::new(),
+            looks: BTreeSet::new(),
+            events: VecDeque::new(),
+            budget: Budget::default(),
             reports: BTreeSet::new(),
             notices: Vec::new(),
         }
@@ -112,13 +128,14 @@ impl Machine {
             Input::MirrorGone(key, version) => self.mirror_gone(&key, version, now),
             Input::MirrorsRelisting(scope) => self.mirrors.relisting(scope.as_deref()),
             Input::MirrorsRelisted(scope) => self.relisted(scope.as_deref(), now),
-            Input::Synced => self.synced = true,
+            Input::Synced => self.all_seen(now),
             Input::CredentialsRead(key, pass, result) => {
                 self.credentials_read(&key, pass, result, now);
             }
             Input::Listed(key, pass, result) => self.listed(&key, pass, result, now),
             Input::Checked(key, uid, result) => self.checked(&key, &uid, result, now),
-            Input::Written(ticket, result) => self.written(&ticket, result.map(|o| *o), now),
+            Input::Confirmed(key, pass, answers) => self.confirmed(&key, pass, answers, now),
+            Input::Written(ticket, result) => self.written(&ticket, result, now),
             Input::Reported(key, uid, number, result) => {
                 self.reported(&key, &uid, number, result, now);
             }
@@ -130,6 +147,7 @@ impl Machine {
         if !self.synced {
             return None;
         }
+        self.look(now);
         if let Some(pass) = self.given_up.pop() {
             return Some(Action::GiveUp { pass });
         }
@@ -144,7 +162,9 @@ impl Machine {
         self.next_write(now, self.limits.writes)
             .or_else(|| self.next_check())
             .or_else(|| self.next_listing(now))
+            .or_else(|| self.next_confirmation(now))
             .or_else(|| self.next_report(now))
+            .or_else(|| self.next_event())
             .or_else(|| self.next_pass(now))
     }
 
@@ -165,7 +185,8 @@ impl Machine {
             .filter_map(|s| s.report_after)
             .min()
             .filter(|_| !self.writes.is_paused(now.instant));
-        [pass, report, self.writes.next_wakeup(now.instant)]
+        let look = self.looks.first().map(|(at, _)| *at);
+        [pass, report, look, self.writes.next_wakeup(now.instant)]
             .into_iter()
             .flatten()
             .min()
@@ -196,12 +217,10 @@ impl Machine {
 
     /// Phases of the pools of the last complete listing of a source that are mirrored.
     pub fn phases(&self, source: &Key) -> impl Iterator<Item = Option<&str>> {
-        let pools = self.sources.get(source).and_then(|s| s.pools.as_ref());
-        pools
-            .into_iter()
-            .flatten()
-            .filter(|(_, claim)| claim.skip.is_none())
-            .map(|(_, claim)| claim.desired.phase.as_deref())
+        let state = self.sources.get(source).into_iter();
+        let claims = state.flat_map(|s| s.claims.values());
+        let listed = claims.filter_map(|claim| claim.listed());
+        listed.map(|desired| desired.phase.as_deref())
     }
 
     /// Whether a source asks not to ask the cloud.

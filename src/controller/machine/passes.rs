@@ -1,6 +1,6 @@
 //! A pass of a source, from its begin to its end.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,11 +9,9 @@ use super::{Action, ListingError, Machine, Notice, Now};
 use crate::api::{CredentialsType, ModelArtsPoolSourceStatus, PoolCounts};
 use crate::controller::fetch::Listing;
 use crate::controller::key::Key;
-use crate::controller::pace::{
-    REFRESH_GAP, REJECTED_KEY_PAUSE, after_failures, credentials_retry, next_interval,
-};
+use crate::controller::pace::{REFRESH_GAP, after_failures, credentials_retry, next_interval};
 use crate::controller::report::{PassFailure, PassResult, Report};
-use crate::mirror::Desired;
+use crate::mirror::Presence;
 use crate::mirror::apply::WriteError;
 
 /// How long a listing may take.
@@ -55,6 +53,8 @@ impl Machine {
             asking: false,
             outstanding: 0,
             failure: None,
+            confirming: Vec::new(),
+            retry_after: None,
             deadline: now.instant + LISTING_DEADLINE,
         };
         state.last_start = Some(now.instant);
@@ -123,12 +123,7 @@ impl Machine {
             Ok(listing) => listing,
             Err(ListingError { failure, rejected }) => {
                 if let (true, Some(fingerprint)) = (rejected, pass.key) {
-                    self.keys.reject(fingerprint, Duration::ZERO, now.instant);
-                    // For this source not before its next pass would be due, either.
-                    let rest = self.interval(key).max(REJECTED_KEY_PAUSE);
-                    if let Some(state) = self.sources.get_mut(key) {
-                        state.rejected = Some((fingerprint, now.instant + rest));
-                    }
+                    self.reject_key(key, fingerprint, now);
                 }
                 return self.end_pass(key, Some(failure), now);
             }
@@ -140,26 +135,49 @@ impl Machine {
     }
 
     /// Takes a complete listing: from here on it is what should be.
-    pub(super) fn plan_pass(&mut self, key: &Key, listing: Listing, pass: Pass, now: Now) {
+    pub(super) fn plan_pass(&mut self, key: &Key, listing: Listing, mut pass: Pass, now: Now) {
         let Some(state) = self.sources.get_mut(key) else {
             return;
         };
         // A refusal is tried again when somebody asks.
         let asked = state.open_refresh().is_some() && pass.refresh == state.source.refresh;
-        let mut old = state.pools.take().unwrap_or_default();
-        let names: Vec<Arc<str>> = listing.pools.keys().cloned().collect();
-        let claim = |(name, desired): (Arc<str>, Arc<Desired>)| {
-            let mut claim = old
-                .remove(&name)
-                .unwrap_or_else(|| Claim::new(desired.clone()));
-            claim.desired = desired;
+        let mut old = std::mem::take(&mut state.claims);
+        for (name, desired) in listing.pools {
+            let claim = old.remove(&name);
+            let mut claim = claim.unwrap_or_else(|| Claim::new(None, Presence::Listed));
+            claim.is_listed(desired);
             claim.refused = claim.refused.filter(|_| !asked);
-            (name, claim)
-        };
-        state.pools = Some(listing.pools.into_iter().map(claim).collect());
+            state.claims.insert(name, claim);
+        }
         state.unmirrorable = listing.skipped;
-        // Not writing yet: what is settled at once must not end the pass before all is planned.
-        state.stage = Stage::Listing(pass.clone());
+        state.closed = false;
+        self.miss(key, old, &mut pass, now);
+        let Some(state) = self.sources.get_mut(key) else {
+            return;
+        };
+        state.listed = Some(pass.generation);
+        state.listed_at = Some(pass.started);
+        // What the mirrors of a source say of which no pass has succeeded yet.
+        self.assess(key, now);
+        let Some(state) = self.sources.get_mut(key) else {
+            return;
+        };
+        // What the cloud is asked about is planned once it has answered.
+        let confirming: HashSet<Arc<str>> = pass.confirming.iter().cloned().collect();
+        let names = state.claims.keys().filter(|n| !confirming.contains(*n));
+        let names: Vec<Arc<str>> = names.cloned().collect();
+        // One more until all is planned: what is settled at once must not end the pass before.
+        pass.outstanding = 1 + usize::from(!confirming.is_empty());
+        state.stage = Stage::Writing(pass);
+        self.plan_writes(key, names, now);
+        if let Some(pass) = self.sources.get_mut(key).and_then(SourceState::writing) {
+            pass.outstanding -= 1;
+        }
+        self.end_pass_if_settled(key, now);
+    }
+
+    /// Plans the writes that these pools need now: the pass under way waits for them.
+    pub(super) fn plan_writes(&mut self, key: &Key, names: Vec<Arc<str>>, now: Now) {
         let planned: Vec<Arc<str>> = names
             .into_iter()
             .filter(|name| self.needs_write(key, name, now))
@@ -169,20 +187,19 @@ impl Machine {
         };
         // A check begun now, before the pass's first write.
         let needs_check = state.checks_begun + 1;
+        let mut waiting = 0;
         for name in &planned {
             if let Some(claim) = state.claim(name) {
-                claim.in_pass = true;
+                waiting += usize::from(!std::mem::replace(&mut claim.in_pass, true));
                 claim.needs_check = needs_check;
             }
         }
-        state.stage = Stage::Writing(Pass {
-            outstanding: planned.len(),
-            ..pass
-        });
+        if let Some(pass) = state.writing() {
+            pass.outstanding += waiting;
+        }
         for name in planned {
             self.enqueue(key, &name, false);
         }
-        self.end_pass_if_settled(key, now);
     }
 
     /// Ends the pass of a source when none of its planned writes is left.
@@ -219,10 +236,9 @@ impl Machine {
                 }
             }
         };
-        state.not_before = failure
-            .as_ref()
-            .and_then(|f| f.retry_after)
-            .map(|wait| now.instant + wait);
+        let asked = failure.as_ref().and_then(|f| f.retry_after);
+        let asked = asked.max(pass.retry_after);
+        state.not_before = asked.map(|wait| now.instant + wait);
         state.handled_refresh.clone_from(&pass.refresh);
         let result = match failure {
             Some(failure) => PassResult::Failed(failure),
@@ -243,6 +259,10 @@ impl Machine {
             failures: state.failures,
         });
         state.report_after = None;
+        state.settling = None;
+        if matches!(report.result, PassResult::Succeeded { .. }) {
+            self.synced_at(key, pass.started);
+        }
         self.add_report(key, report);
         let Some(state) = self.sources.get(key) else {
             return;
@@ -265,6 +285,7 @@ impl Machine {
         if suspended {
             self.report_suspended(key, now);
         }
+        self.assess(key, now);
     }
 
     /// Fails every pass that is writing: the API server can't be reached.
@@ -286,20 +307,20 @@ fn succeeded(state: &SourceState) -> PassResult {
     let mut counts = PoolCounts::default();
     let mut skipped = state.unmirrorable.clone();
     let mut pools = 0;
-    for claim in state.pools.iter().flat_map(HashMap::values) {
-        if let Some(skip) = &claim.skip {
-            skipped.push(skip.clone());
-            continue;
-        }
-        pools += 1;
-        if claim.desired.dedicate {
-            counts.add(&claim.desired.counts);
+    for claim in state.claims.values() {
+        skipped.extend(claim.skip.clone());
+        if let Some(desired) = claim.listed() {
+            pools += 1;
+            if desired.dedicate {
+                counts.add(&desired.counts);
+            }
         }
     }
     PassResult::Succeeded {
         pools,
         counts,
         skipped,
+        halt: state.halt.clone(),
     }
 }
 

@@ -77,6 +77,7 @@ impl Machine {
         }
         state.reporting = true;
         state.report_after = None;
+        state.told = Some(Box::new((state.source.status.clone(), status.clone())));
         Some(Action::Report {
             uid: state.source.uid.clone(),
             resource_version: state.source.resource_version,
@@ -98,9 +99,17 @@ impl Machine {
             return;
         };
         state.reporting = false;
+        let told = state.told.take();
         match result {
             Ok(()) => {
                 self.writes.api_answered();
+                if let Some(told) = told {
+                    let (before, after) = *told;
+                    self.tell_of_source(key, &before, &after, now);
+                }
+                let Some(state) = self.sources.get_mut(key) else {
+                    return;
+                };
                 // What was added meanwhile is still to be said.
                 state.reports.retain(|(n, _)| *n > number);
                 if state.reports.is_empty() {

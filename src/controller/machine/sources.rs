@@ -1,6 +1,5 @@
 //! What a source that is seen, changed or gone means for its passes.
 
-use std::collections::HashMap;
 use std::time::Instant;
 
 use super::state::{Pass, SourceState, Stage};
@@ -21,7 +20,7 @@ impl Machine {
         {
             self.source_gone(&key);
         }
-        self.uids.insert(source.uid.clone());
+        self.uids.insert(source.uid.clone(), key.clone());
         let known = self.sources.contains_key(&key);
         let state = self
             .sources
@@ -32,6 +31,7 @@ impl Machine {
         }
         let spec_changed = known && state.source.generation != source.generation;
         let old_refresh = state.source.refresh.clone();
+        let was_suspended = known && state.suspended();
         state.source = source;
         state.report_after = None;
         if spec_changed {
@@ -40,8 +40,7 @@ impl Machine {
         }
         if state.source.deleting {
             // Orphaning and garbage collection win: nothing more is written for it.
-            state.pools = None;
-            state.unchecked.clear();
+            self.close(&key);
             self.drop_reports(&key);
             self.stop_pass(&key);
             self.set_due(&key, None);
@@ -56,12 +55,18 @@ impl Machine {
             // What is being listed is no longer what is asked for.
             self.stop_pass(&key);
         }
+        if !known {
+            self.claim_all_owned(&key);
+        }
         if !known || spec_changed {
             self.notices.push(Notice::SourceSeen(key.clone()));
         }
         let Some(state) = self.sources.get_mut(&key) else {
             return;
         };
+        if !known || was_suspended && !state.suspended() {
+            state.settle_first(now);
+        }
         if state.suspended() {
             let said = state.source.says(READY, "Suspended");
             self.stop_listing(&key);
@@ -77,11 +82,25 @@ impl Machine {
                 .map_or(now.instant, |last| (last + REFRESH_GAP).max(now.instant));
             self.set_due(&key, Some(asked));
         }
+        if !known || spec_changed {
+            self.assess(&key, now);
+        }
+    }
+
+    /// Nothing more is written for a source.
+    pub(super) fn close(&mut self, key: &Key) {
+        self.look_again(key, None);
+        if let Some(state) = self.sources.get_mut(key) {
+            state.closed = true;
+            state.claims.clear();
+            state.unchecked.clear();
+        }
     }
 
     pub(super) fn source_gone(&mut self, key: &Key) {
         self.stop_pass(key);
         self.set_due(key, None);
+        self.look_again(key, None);
         self.checks.remove(key);
         self.reports.remove(key);
         if let Some(state) = self.sources.remove(key) {
@@ -133,7 +152,7 @@ impl Machine {
             }
             _ => self.running -= 1,
         }
-        for claim in state.pools.iter_mut().flat_map(HashMap::values_mut) {
+        for claim in state.claims.values_mut() {
             claim.in_pass = false;
         }
     }

@@ -2,15 +2,17 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
 use super::credentials::REJECTIONS;
+use crate::api::ModelArtsPoolSourceStatus;
 use crate::api::conditions::READY;
-use crate::controller::report::{PassFailure, Report};
+use crate::controller::events::{Edit, News, Removal};
+use crate::controller::report::{PassFailure, PruneHalt, Report};
 use crate::controller::source::Source;
-use crate::mirror::{Desired, Fingerprint, Owner, Skip};
+use crate::mirror::{Desired, Fingerprint, Freshness, Owner, Presence, Skip};
 use crate::modelarts::{Credentials, Reason};
 
 /// One source.
@@ -27,8 +29,26 @@ pub(super) struct SourceState {
     /// The request for a refresh that the last pass begun after it has answered, also where the
     /// status could not be written.
     pub(super) handled_refresh: Option<String>,
-    /// The pools of the last complete listing, by id; nothing before the first.
-    pub(super) pools: Option<HashMap<Arc<str>, Claim>>,
+    /// By name: the pools of the last complete listing, and the mirrors that the source owns beside.
+    pub(super) claims: HashMap<Arc<str>, Claim>,
+    /// The generation of the spec that the last complete listing was made for; nothing before the first.
+    pub(super) listed: Option<i64>,
+    /// When its first request left.
+    pub(super) listed_at: Option<Timestamp>,
+    /// Nothing is written for it: it is being deleted, or its namespace is.
+    pub(super) closed: bool,
+    /// Why no missing mirror is removed.
+    pub(super) halt: Option<PruneHalt>,
+    /// When the last pass that succeeded began.
+    pub(super) synced_at: Option<Timestamp>,
+    /// Until when what it has seen is fresh.
+    pub(super) fresh_until: Option<Timestamp>,
+    /// What the mirrors say of that.
+    pub(super) freshness: Freshness,
+    /// So long the first pass after a start or a pause may take before the data is called stale.
+    pub(super) settling: Option<Instant>,
+    /// When it is next looked at for that.
+    pub(super) look: Option<Instant>,
     /// Pools of that listing that can't be mirrored at all.
     pub(super) unmirrorable: Vec<Skip>,
     /// The last credentials: used on while the API server can't be asked for the Secret.
@@ -49,6 +69,8 @@ pub(super) struct SourceState {
     pub(super) report_count: u64,
     pub(super) reporting: bool,
     pub(super) report_after: Option<Instant>,
+    /// The status before the write under way, and the one that it writes.
+    pub(super) told: Option<Box<(ModelArtsPoolSourceStatus, ModelArtsPoolSourceStatus)>>,
 }
 
 /// Where a source is in its pass.
@@ -78,14 +100,30 @@ pub(super) struct Pass {
     pub(super) outstanding: usize,
     /// The first write that was not accepted.
     pub(super) failure: Option<PassFailure>,
+    /// Pools that the cloud is asked about.
+    pub(super) confirming: Vec<Arc<str>>,
+    /// How long the cloud, asked about them, asks to wait.
+    pub(super) retry_after: Option<Duration>,
     /// Past this the loop is stuck.
     pub(super) deadline: Instant,
 }
 
-/// A pool of the last complete listing.
+/// A pool that is mirrored, or a mirror whose pool is missing.
 #[derive(Debug)]
 pub(super) struct Claim {
-    pub(super) desired: Arc<Desired>,
+    /// What the mirror should hold; nothing where no complete listing of this process had the pool.
+    pub(super) desired: Option<Arc<Desired>>,
+    pub(super) presence: Presence,
+    /// The pass whose listing was the first without it.
+    pub(super) missed_by: u64,
+    /// When the cloud last said that it has the pool, though its list lacks it.
+    pub(super) found: Option<Instant>,
+    /// Why the mirror is deleted, and when the cloud said so.
+    pub(super) removal: Option<(Removal, Instant)>,
+    /// What somebody else did to the mirror, until it is undone.
+    pub(super) edit: Option<Edit>,
+    /// What is worth an event once the write under way is accepted.
+    pub(super) news: Vec<News>,
     /// Where it waits for its next write.
     pub(super) queued: Option<Queue>,
     /// Whether the pass under way waits for it.
@@ -99,6 +137,8 @@ pub(super) struct Claim {
     pub(super) skip: Option<Skip>,
     /// The write that the API server refused, and until when it is not tried again.
     pub(super) refused: Option<(Fingerprint, Instant)>,
+    /// What the API server would not even say in the conditions.
+    pub(super) untold: Option<Fingerprint>,
 }
 
 /// Where a pool waits for its next write.
@@ -124,6 +164,8 @@ impl SourceState {
         let rejected = REJECTIONS.iter().any(says);
         let last_attempt = source.status.last_attempt_time.as_ref();
         let rejected_at = last_attempt.map(|t| t.0).filter(|_| rejected);
+        let synced_at = source.status.last_sync_time.as_ref().map(|t| t.0);
+        let fresh_until = source.status.fresh_until.as_ref().map(|t| t.0);
         Self {
             handled_refresh: source.status.last_handled_refresh.clone(),
             source,
@@ -133,7 +175,16 @@ impl SourceState {
             not_before: None,
             last_start: None,
             failures: 0,
-            pools: None,
+            claims: HashMap::new(),
+            listed: None,
+            listed_at: None,
+            closed: false,
+            halt: None,
+            synced_at,
+            fresh_until,
+            freshness: Freshness::Fresh,
+            settling: None,
+            look: None,
             unmirrorable: Vec::new(),
             credentials: None,
             checks_begun: 0,
@@ -146,6 +197,7 @@ impl SourceState {
             report_count: 0,
             reporting: false,
             report_after: None,
+            told: None,
         }
     }
 
@@ -178,7 +230,7 @@ impl SourceState {
     }
 
     pub(super) fn claim(&mut self, name: &str) -> Option<&mut Claim> {
-        self.pools.as_mut()?.get_mut(name)
+        self.claims.get_mut(name)
     }
 
     /// The pass no longer waits for this pool.
@@ -193,9 +245,15 @@ impl SourceState {
 }
 
 impl Claim {
-    pub(super) fn new(desired: Arc<Desired>) -> Self {
+    pub(super) fn new(desired: Option<Arc<Desired>>, presence: Presence) -> Self {
         Self {
             desired,
+            presence,
+            missed_by: 0,
+            found: None,
+            removal: None,
+            edit: None,
+            news: Vec::new(),
             queued: None,
             in_pass: false,
             needs_check: 0,
@@ -203,6 +261,13 @@ impl Claim {
             failures: 0,
             skip: None,
             refused: None,
+            untold: None,
         }
+    }
+
+    /// The pool as the last complete listing had it; nothing where that lacks it, or it can't be mirrored.
+    pub(super) fn listed(&self) -> Option<&Desired> {
+        let listed = self.presence == Presence::Listed && self.skip.is_none();
+        self.desired.as_deref().filter(|_| listed)
     }
 }

@@ -4,14 +4,15 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::events::news_of;
 use super::mirrors::Decision;
 use super::passes::{WRITING_DEADLINE, write_failure};
 use super::state::{Queue, SourceState};
 use super::{Action, Machine, Now, WriteOrder, WriteTicket};
 use crate::controller::key::Key;
 use crate::controller::pace::ApiPause;
-use crate::mirror::apply::WriteError;
-use crate::mirror::{Fingerprint, Observed, Skip, SkipReason, Step};
+use crate::mirror::apply::{WriteError, Written};
+use crate::mirror::{Skip, SkipReason, Step};
 
 /// How long a refused write is not tried again, unless somebody asks for a refresh.
 const REFUSED_PAUSE: Duration = Duration::from_mins(5);
@@ -104,7 +105,13 @@ impl Machine {
                 Decision::Skipped(skip) => Some(skip),
                 Decision::Settled | Decision::Write(..) => None,
             };
+            if let Some(edit) = claim.edit.take() {
+                self.restored(source, name, edit, now);
+            }
         }
+        let Some(state) = self.sources.get_mut(source) else {
+            return;
+        };
         state.settle(name);
         if let Some(pass) = state.writing() {
             pass.deadline = now.instant + WRITING_DEADLINE;
@@ -194,7 +201,7 @@ impl Machine {
         let state = self.sources.get_mut(&source)?;
         let (checked, owner, uid) = (state.checked, state.owner.clone(), state.source.uid.clone());
         let claim = state.claim(&name)?;
-        let Some(Decision::Write(step, intent)) = decision else {
+        let Some(Decision::Write(order)) = decision else {
             self.settle(&source, &name, decision, now);
             return None;
         };
@@ -214,38 +221,44 @@ impl Machine {
             return None;
         }
         // What a create found in its way is looked at, where no watch shows it.
-        let in_the_way = step == Step::Create && claim.conflicts % 2 == 1;
-        let step = if in_the_way { Step::Nothing } else { step };
-        let desired = claim.desired.clone();
+        let in_the_way = order.step == Step::Create && claim.conflicts % 2 == 1;
+        let step = if in_the_way {
+            Step::Nothing
+        } else {
+            order.step
+        };
         let mirror = self.mirrors.entry(&key);
         mirror.busy = true;
+        let observed = mirror.observed.as_deref();
+        claim.news = news_of(&order, claim, observed);
         let conditions = match step {
-            Step::ApplyStatus => mirror.conditions(&desired.conditions(), now.wall),
+            Step::ApplyStatus | Step::PatchStatus => mirror.conditions(&order, now.wall),
             _ => Vec::new(),
         };
         self.writes.in_flight += 1;
-        let order = WriteOrder {
-            desired,
+        let write = WriteOrder {
+            desired: claim.desired.clone(),
             owner,
             observed: mirror.observed.clone(),
             conditions,
+            no_nodes: order.no_nodes,
         };
         Some(Action::Write(
             WriteTicket {
                 source,
                 uid,
                 mirror: key,
-                intent,
+                intent: order.intent,
                 step,
             },
-            order,
+            write,
         ))
     }
 
     pub(super) fn written(
         &mut self,
         ticket: &WriteTicket,
-        result: Result<Observed, WriteError>,
+        result: Result<Written, WriteError>,
         now: Now,
     ) {
         let WriteTicket {
@@ -258,6 +271,7 @@ impl Machine {
         self.writes.in_flight -= 1;
         self.writes.answered = Some(now.instant);
         let mirror = self.mirrors.entry(key);
+        let before = mirror.observed.as_ref().map(|o| o.uid.clone());
         let error = mirror.written(*step, *intent, result).err();
         let absent = mirror.observed.is_none();
         match &error {
@@ -277,32 +291,26 @@ impl Machine {
             self.forget_unclaimed(key);
             return;
         };
+        let news = std::mem::take(&mut claim.news);
+        if absent {
+            claim.needs_check = next_check;
+        }
         match error {
             None => {
                 claim.conflicts = 0;
                 claim.failures = 0;
-                if absent {
-                    claim.needs_check = next_check;
+                if let Some(uid) = before {
+                    self.tell_of_mirror(source, key, &uid, news, now);
                 }
                 self.consider(source, &key.name, now);
             }
-            Some(error) => {
-                if absent {
-                    claim.needs_check = next_check;
-                }
-                self.write_failed(source, key, *intent, &error, now);
-            }
+            Some(error) => self.write_failed(source, ticket, &error, now),
         }
+        self.drop_claim_of_the_deleted(source, &key.name, now);
     }
 
-    fn write_failed(
-        &mut self,
-        source: &Key,
-        key: &Key,
-        intent: Fingerprint,
-        error: &WriteError,
-        now: Now,
-    ) {
+    fn write_failed(&mut self, source: &Key, ticket: &WriteTicket, error: &WriteError, now: Now) {
+        let (key, intent) = (&ticket.mirror, ticket.intent);
         let Some(claim) = self
             .sources
             .get_mut(source)
@@ -312,6 +320,11 @@ impl Machine {
         };
         let name = &key.name;
         let wait = match error {
+            WriteError::Refused(_) if ticket.step == Step::PatchStatus => {
+                claim.untold = Some(intent);
+                self.consider(source, name, now);
+                return;
+            }
             WriteError::Refused(message) => {
                 let message = format!(
                     "{message}; mend what refuses it, or leave the pool out of the selection"
@@ -323,7 +336,9 @@ impl Machine {
                     message,
                 };
                 claim.refused = Some((intent, now.instant + REFUSED_PAUSE));
-                self.settle(source, name, Some(Decision::Skipped(skip)), now);
+                claim.untold = None;
+                claim.skip = Some(skip);
+                self.consider(source, name, now);
                 return;
             }
             // The watch shows the version that was in the way; until then the same would fail again.

@@ -7,6 +7,7 @@ use super::rig::{Rig, key, uid};
 use crate::controller::fetch::Listing;
 use crate::controller::machine::{Action, CredentialsError, Input, ListingError};
 use crate::controller::report::PassFailure;
+use crate::mirror::Step;
 use crate::mirror::apply::WriteError;
 
 #[test]
@@ -26,8 +27,12 @@ fn a_failed_listing_changes_nothing_and_backs_off() {
     rig.run_for(3_600 * SECOND);
     let failed = rig.listings - before;
     assert!((6..=12).contains(&failed), "{failed} tries in an hour");
-    assert!(rig.writes.is_empty(), "{:?}", rig.writes);
-    assert!(rig.api.get("a").is_some());
+    // But that it is old.
+    assert_eq!(rig.writes, [("a".to_owned(), Step::ApplyStatus)]);
+    assert_eq!(
+        rig.api.get("a").expect("a mirror")["status"]["phase"],
+        "Running"
+    );
 }
 
 #[test]

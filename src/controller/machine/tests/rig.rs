@@ -8,14 +8,18 @@ use jiff::Timestamp;
 use kube::core::DynamicObject;
 use serde_json::{Map, Value, json};
 
-use crate::api::{API_VERSION, CONTROLLER_NAME, ModelArtsPoolSourceStatus, POOL_KIND, SOURCE_KIND};
+use crate::api::{
+    API_VERSION, CONTROLLER_NAME, ModelArtsPoolSourceStatus, POOL_KIND, PoolCounts, SOURCE_KIND,
+};
+use crate::controller::events::Event;
 use crate::controller::fetch::Listing;
 use crate::controller::key::Key;
 use crate::controller::machine::{
-    Action, Input, Limits, ListingError, Machine, Now, SecretCredentials, WriteOrder, WriteTicket,
+    Action, Confirmation, Input, Limits, ListingError, Machine, Now, PoolAnswer, SecretCredentials,
+    WriteOrder, WriteTicket,
 };
 use crate::controller::source::Source;
-use crate::mirror::apply::WriteError;
+use crate::mirror::apply::{WriteError, Written};
 use crate::mirror::{Observed, PoolShape, Step, desired};
 use crate::modelarts::Credentials;
 
@@ -33,6 +37,14 @@ pub(super) struct Rig {
     pub(super) reports: Vec<(String, ModelArtsPoolSourceStatus)>,
     /// Listings that were asked for.
     pub(super) listings: usize,
+    /// Pools that the list does not hold and that are there: their workspaces.
+    pub(super) hidden: BTreeMap<String, Option<Box<str>>>,
+    /// What every request for a single pool fails with.
+    pub(super) show_failure: Option<ListingError>,
+    /// The pools that were asked for, once for each request.
+    pub(super) shown: Vec<String>,
+    /// The events that were published.
+    pub(super) events: Vec<Event>,
     /// When the Secret was changed last.
     pub(super) secret_changed: Option<Timestamp>,
 }
@@ -68,6 +80,10 @@ impl Rig {
             writes: Vec::new(),
             reports: Vec::new(),
             listings: 0,
+            hidden: BTreeMap::new(),
+            show_failure: None,
+            shown: Vec::new(),
+            events: Vec::new(),
             secret_changed: None,
         }
     }
@@ -139,15 +155,15 @@ impl Rig {
     pub(super) fn write(
         &mut self,
         write: &(WriteTicket, WriteOrder),
-    ) -> Result<Observed, WriteError> {
+    ) -> Result<Written, WriteError> {
         let (ticket, order) = write;
         self.writes
             .push((ticket.mirror.name.to_string(), ticket.step));
         self.api.write(ticket, order)
     }
 
-    pub(super) fn answer(&mut self, ticket: WriteTicket, answer: Result<Observed, WriteError>) {
-        self.input(Input::Written(ticket, answer.map(Box::new)));
+    pub(super) fn answer(&mut self, ticket: WriteTicket, answer: Result<Written, WriteError>) {
+        self.input(Input::Written(ticket, answer));
     }
 
     /// Does what is to be done at this instant, each write at once.
@@ -192,6 +208,13 @@ impl Rig {
                 ));
             }
             Action::GiveUp { .. } => {}
+            Action::Publish(event) => self.events.push(*event),
+            Action::Confirm {
+                key, pass, pools, ..
+            } => {
+                let answers = self.confirm(&pools);
+                self.input(Input::Confirmed(key, pass, answers));
+            }
             Action::List { key, pass, .. } => {
                 self.listings += 1;
                 let listing = self.cloud.clone().map(|pools| listing(&key.name, &pools));
@@ -223,6 +246,31 @@ impl Rig {
             }
         }
         None
+    }
+}
+
+impl Rig {
+    fn confirm(&mut self, pools: &[Arc<str>]) -> Confirmation {
+        let mut confirmation = Confirmation {
+            failure: self.show_failure.clone(),
+            ..Confirmation::default()
+        };
+        for name in pools {
+            self.shown.push(name.to_string());
+            if self.show_failure.is_some() {
+                break;
+            }
+            let listed = self.cloud.as_ref().is_ok_and(|p| p.contains_key(&**name));
+            let answer = match self.hidden.get(&**name) {
+                Some(workspace) => PoolAnswer::Found {
+                    workspace: workspace.clone(),
+                },
+                None if listed => PoolAnswer::Found { workspace: None },
+                None => PoolAnswer::NotFound,
+            };
+            confirmation.pools.push((name.clone(), answer));
+        }
+        confirmation
     }
 }
 
@@ -286,13 +334,13 @@ impl Api {
         Ok(())
     }
 
-    fn write(&mut self, ticket: &WriteTicket, order: &WriteOrder) -> Result<Observed, WriteError> {
+    fn write(&mut self, ticket: &WriteTicket, order: &WriteOrder) -> Result<Written, WriteError> {
         self.reach()?;
         let name = &*ticket.mirror.name;
         let stored = self.mirrors.get(name);
         let stored_version = stored.map(|s| s["metadata"]["resourceVersion"].clone());
         if ticket.step == Step::Nothing {
-            let found = stored.map(|_| self.observed(name));
+            let found = stored.map(|_| Written::Stored(Box::new(self.observed(name))));
             return found.ok_or_else(|| WriteError::NotFound("it is gone".to_owned()));
         }
         let known = order
@@ -307,15 +355,20 @@ impl Api {
             }
             _ => {}
         }
+        if ticket.step == Step::Delete {
+            self.delete(name);
+            return Ok(Written::Deleted);
+        }
         let mut next = stored.cloned().unwrap_or_else(|| {
             json!({"apiVersion": API_VERSION, "kind": POOL_KIND,
                 "metadata": {"namespace": NAMESPACE, "name": name, "generation": 0, "uid": format!("{name}-{}", self.version)}})
         });
         let owner = json!([{"apiVersion": API_VERSION, "kind": SOURCE_KIND, "name": order.owner.name, "uid": order.owner.uid, "controller": true}]);
         let raw = |text: &str| serde_json::from_str::<Value>(text).expect("JSON");
+        let desired = || order.desired.as_ref().expect("a known content");
         match ticket.step {
             Step::Create | Step::Apply => {
-                let mut spec = raw(order.desired.spec.get());
+                let mut spec = raw(desired().spec.get());
                 if let Some(mutate) = self.mutate {
                     mutate(&mut spec);
                 }
@@ -324,8 +377,8 @@ impl Api {
                         json!(next["metadata"]["generation"].as_i64().expect("a number") + 1);
                 }
                 next["spec"] = spec;
-                let labels = raw(order.desired.labels.get());
-                let annotations = raw(order.desired.annotations.get());
+                let labels = raw(desired().labels.get());
+                let annotations = raw(desired().annotations.get());
                 let fields = json!({"f:metadata": {"f:labels": fields(&labels), "f:annotations": fields(&annotations)}});
                 own(&mut next, "", &fields);
                 next["metadata"]["labels"] = labels;
@@ -333,14 +386,21 @@ impl Api {
                 next["metadata"]["ownerReferences"] = owner;
             }
             Step::ApplyStatus => {
-                let mut status = raw(order.desired.status.get());
+                let mut status = raw(desired().status.get());
                 status["observedGeneration"] = next["metadata"]["generation"].clone();
                 status["conditions"] = json!(order.conditions);
                 next["status"] = status;
                 own(&mut next, "status", &json!({"f:status": {}}));
             }
+            Step::PatchStatus => {
+                next["status"]["conditions"] = json!(order.conditions);
+                if order.no_nodes {
+                    next["status"]["counts"] = json!(PoolCounts::zero());
+                }
+                own(&mut next, "status", &json!({"f:status": {}}));
+            }
             Step::ReplaceOwner => next["metadata"]["ownerReferences"] = owner,
-            Step::Nothing | Step::Conflict => {}
+            Step::Nothing | Step::Delete | Step::Conflict => {}
         }
         // A write that changes nothing keeps the version.
         if Some(&next) != stored {
@@ -348,7 +408,7 @@ impl Api {
             next["metadata"]["resourceVersion"] = json!(self.version.to_string());
         }
         self.mirrors.insert(name.to_owned(), next);
-        Ok(self.observed(name))
+        Ok(Written::Stored(Box::new(self.observed(name))))
     }
 }
 

@@ -1,0 +1,273 @@
+//! Pools that a complete listing lacks: since when, whether the cloud has them, and which mirrors go.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::state::{Claim, Pass, SourceState};
+use super::{Action, Confirmation, ListingError, Machine, Now, PoolAnswer};
+use crate::api::PrunePolicy;
+use crate::controller::events::Removal;
+use crate::controller::key::Key;
+use crate::controller::report::PruneHalt;
+use crate::mirror::{
+    Absence, Disappearance, Observed, Presence, PruneRules, SkipReason, is_leaving,
+};
+
+/// What Kubernetes' times leave out of a second, at most.
+const LEFT_OUT: Duration = Duration::from_nanos(999_999_999);
+
+impl Machine {
+    /// Sorts out the claims that the complete listing of `pass` does not confirm. The pools that the cloud
+    /// is to be asked about are put into `pass`.
+    pub(super) fn miss(
+        &mut self,
+        key: &Key,
+        claims: HashMap<Arc<str>, Claim>,
+        pass: &mut Pass,
+        now: Now,
+    ) {
+        let Some(state) = self.sources.get_mut(key) else {
+            return;
+        };
+        let Ok(rules) = state.source.settings.as_ref().map(|s| s.prune.clone()) else {
+            return;
+        };
+        let mirrors = &self.mirrors;
+        let observed = |name: &Arc<str>| {
+            let mirror = Key {
+                namespace: key.namespace.clone(),
+                name: name.clone(),
+            };
+            mirrors.get(&mirror)?.observed.as_deref()
+        };
+        let mut there = Disappearance::default();
+        for (name, claim) in &state.claims {
+            let phase = claim.desired.as_ref().and_then(|d| d.phase.as_deref());
+            let owned = observed(name).is_some_and(|o| o.is_owned_by(&state.owner));
+            there.mirrors += usize::from(owned && !is_leaving(phase));
+        }
+        let unmirrorable: HashSet<&str> =
+            state.unmirrorable.iter().map(|s| s.id.as_str()).collect();
+        let mut kept = Vec::new();
+        let mut absences = Vec::new();
+        for (name, mut claim) in claims {
+            let Some(observed) = observed(&name).filter(|o| is_ours(o, state, &claim)) else {
+                continue;
+            };
+            claim.skip = None;
+            claim.refused = None;
+            claim.removal = None;
+            if unmirrorable.contains(&*name) {
+                claim.presence = Presence::Unmirrorable(SkipReason::TooLarge);
+                there.mirrors += 1;
+            } else {
+                let absence = absence(&name, &mut claim, observed, state, pass);
+                let overdue = !absence.first && rules.overdue(absence.since, pass.started);
+                claim.presence = presence(&absence, overdue);
+                let phase = claim.desired.as_ref().map_or(&observed.phase, |d| &d.phase);
+                if !absence.gone && !is_leaving(phase.as_deref()) {
+                    there.mirrors += 1;
+                    there.missing += 1;
+                }
+                absences.push(absence);
+            }
+            kept.push((name, claim));
+        }
+        state.claims.extend(kept);
+        if rules.halt(there) {
+            state.halt = Some(too_many_missing(there, &rules));
+            return;
+        }
+        state.halt = None;
+        pass.confirming = rules.to_confirm(absences, pass.started, now.instant);
+        if !pass.confirming.is_empty() {
+            self.confirmations.push_back((key.clone(), pass.id));
+        }
+    }
+
+    /// The next pools to ask the cloud about.
+    pub(super) fn next_confirmation(&mut self, now: Now) -> Option<Action> {
+        while let Some((key, id)) = self.confirmations.pop_front() {
+            let Some(state) = self.sources.get_mut(&key) else {
+                continue;
+            };
+            let Some(pass) = state.writing().filter(|p| p.id == id) else {
+                continue;
+            };
+            let (pools, fingerprint) = (pass.confirming.clone(), pass.key);
+            // Another source may have found out meanwhile.
+            let refused = fingerprint.and_then(|f| self.keys.refused(f, now.instant));
+            let settings = state.source.settings.clone().ok();
+            let credentials = state.credentials.clone();
+            if let (None, Some(settings), Some(credentials)) = (refused, settings, credentials) {
+                return Some(Action::Confirm {
+                    key,
+                    pass: id,
+                    settings: Box::new(settings),
+                    credentials,
+                    pools,
+                });
+            }
+            self.confirmed(&key, id, Confirmation::default(), now);
+        }
+        None
+    }
+
+    /// The cloud has said of pools whether it has them.
+    pub(super) fn confirmed(&mut self, key: &Key, id: u64, answers: Confirmation, now: Now) {
+        let Some(state) = self.sources.get_mut(key) else {
+            return;
+        };
+        let generation = state.source.generation;
+        let Some(pass) = state.writing().filter(|p| p.id == id) else {
+            return;
+        };
+        let asked = std::mem::take(&mut pass.confirming);
+        // What is asked for now may be another cloud, or other pools of it.
+        let holds = pass.generation == generation;
+        let fingerprint = pass.key;
+        if asked.is_empty() {
+            return;
+        }
+        if let Some(ListingError { failure, rejected }) = answers.failure {
+            pass.retry_after = failure.retry_after;
+            state.halt = Some(confirmation_failed(&failure.message));
+            if let Some(fingerprint) = fingerprint {
+                self.keys.ended(fingerprint, id, Some(false));
+                if rejected {
+                    self.reject_key(key, fingerprint, now);
+                }
+            }
+        }
+        if holds {
+            for (name, answer) in answers.pools {
+                self.answered(key, &name, answer, now);
+            }
+        }
+        self.plan_writes(key, asked, now);
+        if let Some(pass) = self.sources.get_mut(key).and_then(SourceState::writing) {
+            pass.outstanding -= 1;
+        }
+        self.end_pass_if_settled(key, now);
+    }
+
+    fn answered(&mut self, key: &Key, name: &Arc<str>, answer: PoolAnswer, now: Now) {
+        let mirror = Key {
+            namespace: key.namespace.clone(),
+            name: name.clone(),
+        };
+        let shown = self.mirrors.get(&mirror).and_then(|m| m.observed.as_ref());
+        let shown = shown.and_then(|o| o.workspace.clone());
+        let Some(state) = self.sources.get_mut(key) else {
+            return;
+        };
+        let Ok(settings) = &state.source.settings else {
+            return;
+        };
+        let Some(claim) = state.claims.get_mut(name) else {
+            return;
+        };
+        let Some(since) = claim.presence.absent_since() else {
+            return;
+        };
+        match (answer, settings.prune.policy) {
+            (PoolAnswer::NotFound, PrunePolicy::Delete) => {
+                claim.removal = Some((Removal::Gone, now.instant));
+            }
+            (PoolAnswer::NotFound, PrunePolicy::Retain) => {
+                claim.presence = Presence::Gone { since };
+                let gone = claim.desired.as_ref().map(|d| d.of_a_gone_pool());
+                claim.desired = gone.map(Arc::new);
+            }
+            (PoolAnswer::Found { workspace }, _) => {
+                // Where the cloud does not say, it is where it was listed last.
+                let desired = claim.desired.as_ref().map(|d| d.workspace.clone());
+                let workspace = workspace.or(desired).or(shown);
+                claim.found = Some(now.instant);
+                claim.presence = Presence::Missing {
+                    since,
+                    overdue: true,
+                };
+                if settings.leaves_out(workspace.as_deref()) {
+                    claim.removal = Some((Removal::Deselected, now.instant));
+                }
+            }
+        }
+    }
+}
+
+/// Whether a mirror is the source's, though no listing names it.
+fn is_ours(observed: &Observed, state: &SourceState, claim: &Claim) -> bool {
+    let orphan = observed.controller.is_none() && observed.managed_by_us;
+    observed.is_owned_by(&state.owner) || orphan && claim.desired.is_some()
+}
+
+/// Since when a pool is missing that the listing of `pass` lacks.
+fn absence(
+    name: &Arc<str>,
+    claim: &mut Claim,
+    observed: &Observed,
+    state: &SourceState,
+    pass: &Pass,
+) -> Absence {
+    // What a changed spec asks for is judged from its own listings alone.
+    let same_spec = state.listed == Some(pass.generation);
+    let stored = || stored_clock(observed, state.source.spec_changed);
+    let (since, gone) = match claim.presence {
+        Presence::Missing { since, .. } => (same_spec.then_some(since), false),
+        Presence::Gone { since } => (same_spec.then_some(since), true),
+        Presence::Unknown => (stored(), observed.conditions.is_gone()),
+        Presence::Listed | Presence::Unmirrorable(_) => (None, false),
+    };
+    if since.is_none() {
+        claim.missed_by = pass.id;
+    }
+    Absence {
+        name: name.clone(),
+        since: since.unwrap_or(pass.started),
+        first: claim.missed_by == pass.id,
+        gone,
+        found: claim.found,
+    }
+}
+
+/// The absence clock of a former process, where what it measured is what is asked for now, and nobody
+/// else has set it.
+fn stored_clock(observed: &Observed, spec_changed: Option<Timestamp>) -> Option<Timestamp> {
+    let since = observed.conditions.absent_since()?;
+    let holds = observed.status_is_ours && spec_changed.is_none_or(|changed| changed < since);
+    // It may have begun at any moment of that second.
+    since.checked_add(LEFT_OUT).ok().filter(|_| holds)
+}
+
+fn presence(absence: &Absence, overdue: bool) -> Presence {
+    let since = absence.since;
+    if absence.gone {
+        Presence::Gone { since }
+    } else {
+        Presence::Missing { since, overdue }
+    }
+}
+
+fn too_many_missing(there: Disappearance, rules: &PruneRules) -> PruneHalt {
+    let Disappearance { mirrors, missing } = there;
+    let percent = rules.max_percent;
+    PruneHalt {
+        reason: "TooManyMissing",
+        message: format!(
+            "the cloud's list lacks the pools of {missing} of {mirrors} mirrors, more than spec.prune.maxPercent ({percent}) allows, so none is removed: look whether the source still asks for the right workspaces, and whether its key may still see them; if the pools are really gone, set maxPercent to 100 until their mirrors are, too"
+        ),
+    }
+}
+
+fn confirmation_failed(message: &str) -> PruneHalt {
+    PruneHalt {
+        reason: "ConfirmationFailed",
+        message: format!(
+            "the cloud could not be asked whether missing pools are gone, so their mirrors stay; the next pass asks again: {message}"
+        ),
+    }
+}

@@ -1,0 +1,93 @@
+//! Which events are published: what is new, once its write was accepted, as far as the budget goes.
+
+use std::sync::Arc;
+
+use super::mirrors::Order;
+use super::state::Claim;
+use super::{Action, Machine, Now};
+use crate::api::{ModelArtsPoolSourceStatus, POOL_KIND, SOURCE_KIND};
+use crate::controller::events::{
+    Edit, Event, News, of_mirror, of_removal, of_restoration, of_source,
+};
+use crate::controller::key::Key;
+use crate::mirror::{Observed, Step};
+
+/// What is new once `order` is accepted for a mirror that is `observed`.
+pub(super) fn news_of(order: &Order, claim: &Claim, observed: Option<&Observed>) -> Vec<News> {
+    let Some(observed) = observed else {
+        return Vec::new();
+    };
+    match (order.step, claim.removal) {
+        (Step::ApplyStatus, _) => of_mirror(observed, claim.desired.as_deref(), &order.conditions),
+        (Step::PatchStatus, _) => of_mirror(observed, None, &order.conditions),
+        (Step::Delete, Some((removal, _))) => {
+            vec![of_removal(removal, observed.phase.as_deref())]
+        }
+        _ => Vec::new(),
+    }
+}
+
+impl Machine {
+    pub(super) fn next_event(&mut self) -> Option<Action> {
+        let event = self.events.pop_front()?;
+        Some(Action::Publish(Box::new(event)))
+    }
+
+    pub(super) fn tell_of_mirror(
+        &mut self,
+        source: &Key,
+        mirror: &Key,
+        uid: &str,
+        news: Vec<News>,
+        now: Now,
+    ) {
+        for news in news {
+            if self.budget.mirror(mirror, source, now.instant) {
+                self.events.push_back(Event {
+                    kind: POOL_KIND,
+                    object: mirror.clone(),
+                    uid: uid.into(),
+                    news,
+                });
+            }
+        }
+    }
+
+    /// What somebody else did to a mirror is undone.
+    pub(super) fn restored(&mut self, source: &Key, name: &Arc<str>, edit: Edit, now: Now) {
+        let mirror = Key {
+            namespace: source.namespace.clone(),
+            name: name.clone(),
+        };
+        let observed = self.mirrors.get(&mirror).and_then(|m| m.observed.as_ref());
+        let Some(uid) = observed.map(|o| o.uid.clone()) else {
+            return;
+        };
+        if self.budget.restoration(&mirror, now.instant) {
+            self.tell_of_mirror(source, &mirror, &uid, vec![of_restoration(edit)], now);
+        }
+    }
+
+    /// The status of a source was `before` and is `after`.
+    pub(super) fn tell_of_source(
+        &mut self,
+        source: &Key,
+        before: &ModelArtsPoolSourceStatus,
+        after: &ModelArtsPoolSourceStatus,
+        now: Now,
+    ) {
+        let Some(uid) = self.sources.get(source).map(|s| s.source.uid.clone()) else {
+            return;
+        };
+        for news in of_source(before, after) {
+            if self.budget.source(source, now.instant) {
+                self.events.push_back(Event {
+                    kind: SOURCE_KIND,
+                    object: source.clone(),
+                    uid: uid.clone(),
+                    news,
+                });
+            }
+        }
+    }
+}
