@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use modelarts_pool_controller::simulator::{
-    AccessKey, Change, Credentials, Event, Fault, Generate, Match, Operation, Preset, Scenario,
-    ScenarioPool, Simulator, Workspace,
+    AccessKey, Change, Credentials, DOCUMENTED_ERRORS, Event, Fault, Generate, Match, Operation,
+    Preset, Scenario, ScenarioPool, Simulator, Workspace,
 };
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -86,6 +86,28 @@ fn each_change_of_the_table_is_one() {
         let parsed: Result<Change, _> = serde_saphyr::from_str(&yaml);
         assert!(parsed.is_ok(), "{change}: {parsed:?}");
     }
+}
+
+#[test]
+fn the_documented_errors_are_those_of_the_code() {
+    let guide = read(GUIDE);
+    let (_, table) = guide.split_once("| status | codes |").expect("a table");
+    let rows = table
+        .lines()
+        .skip(2)
+        .take_while(|line| line.starts_with('|'));
+    let said: Vec<(u16, &str)> = rows
+        .flat_map(|row| {
+            let status = row.split('|').nth(1).expect("a status").trim();
+            let status = status.parse().expect("a number");
+            code(row).map(move |code| (status, code))
+        })
+        .collect();
+    let played: Vec<(u16, &str)> = DOCUMENTED_ERRORS
+        .iter()
+        .map(|error| (error.status, error.code))
+        .collect();
+    assert_eq!(said, played);
 }
 
 #[test]

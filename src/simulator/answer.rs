@@ -5,9 +5,11 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::body::Bytes;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
+    errors::{documented, is_of_a_gateway},
     fault::{Fault, Preset},
     listing::render,
 };
@@ -66,23 +68,33 @@ impl Answer {
     }
 
     /// What a fault makes of the true answer.
-    pub(super) fn spoiled(self, fault: &Fault, items: &[Arc<str>], request_id: &str) -> Self {
+    pub(super) fn spoiled(
+        self,
+        fault: &Fault,
+        items: &[Arc<str>],
+        request_id: &str,
+        now: Timestamp,
+    ) -> Self {
         let delay = Duration::from_millis(fault.slow.unwrap_or(0));
         let mut spoiled = match fault.preset {
             _ if fault.is_only_slow() => self,
             Some(preset) => self.preset(preset, fault, items, request_id),
             None => Self::by_status(fault, request_id),
         };
-        if let Some(retry_after) = &fault.retry_after {
-            spoiled.headers.push(("retry-after", retry_after.clone()));
+        if let Some(retry_after) = fault.retry_after(now) {
+            spoiled.headers.push(("retry-after", retry_after));
         }
         Self { delay, ..spoiled }
     }
 
     fn by_status(fault: &Fault, request_id: &str) -> Self {
-        let status = fault
-            .status
-            .unwrap_or(if fault.body.is_some() { 200 } else { 500 });
+        let error = documented(fault.status, fault.code.as_deref());
+        let otherwise = if fault.body.is_some() {
+            200
+        } else {
+            error.status
+        };
+        let status = fault.status.unwrap_or(otherwise);
         match &fault.body {
             Some(Value::String(text)) => Self {
                 status,
@@ -90,10 +102,9 @@ impl Answer {
             },
             Some(body) => Self::json(status, body),
             None => {
-                let (code, message) = usual(status);
-                let code = fault.code.as_deref().unwrap_or(code);
-                let message = fault.message.as_deref().unwrap_or(message);
-                if code.starts_with("APIG") {
+                let code = fault.code.as_deref().unwrap_or(error.code);
+                let message = fault.message.as_deref().unwrap_or(error.message);
+                if is_of_a_gateway(code) {
                     Self::gateway_error(status, code, message, request_id)
                 } else {
                     Self::service_error(status, code, message)
@@ -114,12 +125,9 @@ impl Answer {
             Preset::EmptyObject => Self::ok("{}"),
             Preset::ItemsNull => Self::ok(r#"{"kind":"PoolList","apiVersion":"v2","items":null}"#),
             Preset::ErrorWith200 => {
-                let (code, message) = usual(500);
-                Self::service_error(
-                    200,
-                    fault.code.as_deref().unwrap_or(code),
-                    fault.message.as_deref().unwrap_or(message),
-                )
+                let error = documented(None, fault.code.as_deref());
+                let code = fault.code.as_deref().unwrap_or(error.code);
+                Self::service_error(200, code, fault.message.as_deref().unwrap_or(error.message))
             }
             Preset::WrongKind => list("NodeList", None, &[]),
             Preset::ItemWithoutId => {
@@ -148,36 +156,14 @@ impl Answer {
                 headers: vec![("location", "/v2/elsewhere/pools".to_owned())],
                 ..Self::ok("")
             },
-            Preset::Throttle => {
-                let (code, message) = usual(429);
-                Self::gateway_error(
-                    429,
-                    fault.code.as_deref().unwrap_or(code),
-                    fault.message.as_deref().unwrap_or(message),
-                    request_id,
-                )
-            }
+            Preset::Throttle => Self::by_status(
+                &Fault {
+                    status: Some(429),
+                    ..fault.clone()
+                },
+                request_id,
+            ),
         }
-    }
-}
-
-/// The code and message that the cloud usually sends with a status.
-fn usual(status: u16) -> (&'static str, &'static str) {
-    match status {
-        400 => ("ModelArts.50004000", "Bad request."),
-        401 => (
-            "APIGW.0301",
-            "Incorrect IAM authentication information: decrypt token fail",
-        ),
-        403 => ("ModelArts.0108", "The user does not have the permission."),
-        404 => ("ModelArts.50015001", "pool not found"),
-        429 => (
-            "APIGW.0308",
-            "The throttling threshold has been reached: policy user over ratelimit,limit:200,time:1 minute",
-        ),
-        502 | 504 => ("APIGW.0201", "Backend timeout."),
-        503 => ("APIGW.0613", "IAM service unavailable."),
-        _ => ("ModelArts.50005000", "Internal error."),
     }
 }
 
@@ -189,7 +175,12 @@ mod tests {
     fn spoiled(fault: &Fault) -> Answer {
         let item: Arc<str> = r#"{"metadata":{"name":"a"}}"#.into();
         let items = [item];
-        Answer::ok(render("PoolList", None, &items)).spoiled(fault, &items, "id")
+        Answer::ok(render("PoolList", None, &items)).spoiled(
+            fault,
+            &items,
+            "id",
+            Timestamp::UNIX_EPOCH,
+        )
     }
 
     fn body(answer: &Answer) -> Value {
@@ -247,6 +238,23 @@ mod tests {
             (throttle.status, &throttle.headers[0]),
             (429, &("retry-after", "7".to_owned()))
         );
+        let later = spoiled(&Fault {
+            retry_at: Some(Duration::from_secs(90)),
+            code: Some("ModelArts.4206".into()),
+            ..Fault::default()
+        });
+        assert_eq!(
+            (later.status, &later.headers[0].1[..]),
+            (429, "Thu, 01 Jan 1970 00:01:30 GMT")
+        );
+        for (code, has_request_id) in [("APIC.7", true), ("APIG.0301", true), ("X.1", false)] {
+            let error = spoiled(&Fault {
+                code: Some(code.into()),
+                ..Fault::status(Operation::ListPools, 403)
+            });
+            assert_eq!(body(&error)["error_code"], code);
+            assert_eq!(body(&error).get("request_id").is_some(), has_request_id);
+        }
         let slow = spoiled(&Fault {
             slow: Some(5),
             ..Fault::default()

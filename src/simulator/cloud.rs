@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::{
     answer::Answer,
-    fault::Fault,
+    errors::NO_API,
     gate::{Attempt, Gate},
     listing::BadRequest,
     query::{Query, decode},
@@ -90,8 +90,7 @@ impl Cloud {
     pub(super) fn answer(&mut self, call: &Call, request_id: &str, now: Timestamp) -> Answer {
         self.catch_up(now);
         if call.method != "GET" {
-            let message = "The API does not exist or has not been published in the environment";
-            let refused = Answer::gateway_error(405, "APIGW.0101", message, request_id);
+            let refused = Answer::gateway_error(405, "APIGW.0101", NO_API, request_id);
             return Answer {
                 headers: vec![("allow", "GET".to_owned())],
                 ..refused
@@ -104,8 +103,7 @@ impl Cloud {
             headers: &call.headers,
         };
         if call.operation == Operation::Other {
-            let message = "The API does not exist or has not been published in the environment";
-            return Answer::gateway_error(404, "APIGW.0101", message, request_id);
+            return Answer::gateway_error(404, "APIGW.0101", NO_API, request_id);
         }
         if let Err(refusal) = self.gate.check(attempt, now) {
             return Answer::gateway_error(401, refusal.code, &refusal.message, request_id);
@@ -129,7 +127,10 @@ impl Cloud {
             .true_answer(call)
             .unwrap_or_else(|bad| Answer::service_error(400, bad.code, &bad.message));
         match fault {
-            Some(fault) => self.spoil(answer, &fault, call, request_id),
+            Some(fault) => {
+                let items = self.items(call);
+                answer.spoiled(&fault, &items, request_id, now)
+            }
             None => answer,
         }
     }
@@ -171,12 +172,12 @@ impl Cloud {
         Ok(body)
     }
 
-    fn spoil(&self, answer: Answer, fault: &Fault, call: &Call, request_id: &str) -> Answer {
-        let items: Vec<Arc<str>> = match call.operation {
+    /// The pools of the true answer, for faults that change the list around them.
+    fn items(&self, call: &Call) -> Vec<Arc<str>> {
+        match call.operation {
             Operation::ListPools => self.world.list(&call.query).unwrap_or_default().pools,
             _ => Vec::new(),
-        };
-        answer.spoiled(fault, &items, request_id)
+        }
     }
 }
 

@@ -2,12 +2,16 @@
 //!
 //! Owns how often a fault hits. Which requests are meant is `selection`'s matter, what an answer then looks like is `answer`'s matter.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
     query::Query,
     selection::{Match, Operation, Selection, any_operation},
+    span,
 };
 
 /// A fault: which requests it hits, how often, and what they get instead of their answer.
@@ -26,7 +30,7 @@ pub struct Fault {
     pub times: Option<u32>,
     /// The HTTP status; with `code` and `message`, or with `body`.
     pub status: Option<u16>,
-    /// The error code; default by status, as the gateway has it.
+    /// The error code; default by status. A documented code alone has its status and its words.
     pub code: Option<String>,
     /// The error message.
     pub message: Option<String>,
@@ -36,6 +40,9 @@ pub struct Fault {
     pub preset: Option<Preset>,
     /// For `throttle`, or any status: the header `Retry-After`, seconds or an HTTP date.
     pub retry_after: Option<String>,
+    /// The same header as the HTTP date that is so far ahead.
+    #[serde(with = "span::optional", skip_serializing_if = "Option::is_none")]
+    pub retry_at: Option<Duration>,
     /// Milliseconds to wait first. Alone, the request gets its true answer, late.
     pub slow: Option<u64>,
 }
@@ -110,10 +117,23 @@ impl Fault {
         self.preset.is_none() && self.status.is_none() && self.body.is_none() && self.code.is_none()
     }
 
+    /// The header `Retry-After` at this time.
+    pub(super) fn retry_after(&self, now: Timestamp) -> Option<String> {
+        let date = |wait: Duration| {
+            let then = now.saturating_add(wait).unwrap_or(now);
+            then.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+        };
+        let date = self.retry_at.map(date);
+        date.or_else(|| self.retry_after.clone())
+    }
+
     /// Why the fault can't be played.
     pub(super) fn check(&self) -> Result<(), String> {
         if self.is_only_slow() && self.slow.is_none() {
             return Err("a fault needs one of status, code, body, preset or slow".to_owned());
+        }
+        if self.retry_after.is_some() && self.retry_at.is_some() {
+            return Err("retryAfter and retryAt: there is one header, give one of them".to_owned());
         }
         if self
             .status
@@ -187,6 +207,11 @@ mod tests {
         assert!(serde_json::from_str::<Fault>(r#"{"operation":"ListPool"}"#).is_err());
         assert!(fault("{}").check().is_err());
         assert!(fault(r#"{"slow":5}"#).check().is_ok());
+        assert!(
+            fault(r#"{"status":429,"retryAfter":"5","retryAt":"5s"}"#)
+                .check()
+                .is_err()
+        );
         assert!(fault(r#"{"preset":"error-with-200"}"#).check().is_ok());
     }
 }

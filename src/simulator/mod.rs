@@ -22,6 +22,7 @@ mod cloud;
 mod control;
 mod control_http;
 mod credentials;
+mod errors;
 mod fault;
 mod gate;
 mod generate;
@@ -45,6 +46,7 @@ pub use clock::Clock;
 pub use control::Control;
 pub use credentials::{AccessKey, Credentials, DEFAULT_ACCESS_KEY, DEFAULT_SECRET_KEY};
 pub use fault::{Fault, Preset};
+pub use errors::{DOCUMENTED_ERRORS, DocumentedError};
 pub use generate::Generate;
 pub use requests::{Requests, Seen};
 pub use scenario::{

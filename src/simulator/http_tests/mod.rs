@@ -4,6 +4,7 @@
 
 mod access;
 mod commands;
+mod errors;
 mod faults;
 
 use std::{
