@@ -120,6 +120,11 @@ impl Control {
         self.cloud().world.set_page_size(page_size);
     }
 
+    /// Shows new pools in listings only after so long, while ShowPool knows them at once.
+    pub fn set_list_delay(&self, list_delay: Duration) {
+        self.cloud().world.set_list_delay(list_delay);
+    }
+
     /// Accepts these credentials from now on; forgets failures and locks.
     pub fn set_credentials(&self, credentials: Credentials) {
         self.cloud().gate = Gate::new(credentials);

@@ -12,6 +12,7 @@
 //! | `POST /control/generate?count=N[&prefix=][&workspace=]` | adds made-up pools |
 //! | `POST /control/order[?seed=N]` | lists in another order; without a seed by id |
 //! | `POST /control/page-size[?count=N]` | lists in pages; without a count in one |
+//! | `POST /control/list-delay[?by=30s]` | shows new pools in listings so much later than in ShowPool; without a time at once |
 //! | `PUT /control/credentials` | accepts the credentials in the body (as in a scenario), unlocks |
 //! | `POST /control/faults`, `DELETE /control/faults` | adds the fault in the body; takes all away |
 //! | `POST /control/hold` | lets requests wait; the body selects which, empty: all listings of pools |
@@ -19,7 +20,10 @@
 //! | `POST /control/advance?by=30s` | plays the timeline so much further at once |
 //! | `GET /control/requests`, `DELETE /control/requests` | what was asked; forgets it |
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use axum::{
     Router,
@@ -65,6 +69,7 @@ pub(super) fn router(control: Control) -> Router {
         .route("/generate", post(generate))
         .route("/order", post(order))
         .route("/page-size", post(page_size))
+        .route("/list-delay", post(list_delay))
         .route("/credentials", put(credentials))
         .route("/faults", post(add_fault).delete(clear_faults))
         .route("/hold", post(hold))
@@ -200,6 +205,11 @@ async fn page_size(State(control): State<Control>, RawQuery(query): RawQuery) ->
     done(Ok(()))
 }
 
+async fn list_delay(State(control): State<Control>, RawQuery(query): RawQuery) -> Outcome {
+    control.set_list_delay(time(query)?.unwrap_or_default());
+    done(Ok(()))
+}
+
 async fn credentials(State(control): State<Control>, body: Bytes) -> Outcome {
     control.set_credentials(parse(&body)?);
     done(Ok(()))
@@ -230,9 +240,8 @@ async fn release(State(control): State<Control>) -> Outcome {
 }
 
 async fn advance(State(control): State<Control>, RawQuery(query): RawQuery) -> Outcome {
-    let query = Query::parse(query.as_deref().unwrap_or_default());
-    control
-        .advance(span::parse(query.get("by").unwrap_or_default()).map_err(CommandError::Invalid)?);
+    let by = time(query)?.ok_or_else(|| CommandError::Invalid("by is missing".to_owned()))?;
+    control.advance(by);
     done(Ok(()))
 }
 
@@ -297,6 +306,13 @@ fn number<T: std::str::FromStr>(query: &Query, key: &str) -> Result<Option<T>, C
             .map_err(|_| CommandError::Invalid(format!("{key}: {text:?} is no such number")))
     };
     query.filled(key).map(parse).transpose()
+}
+
+/// The length of time in the parameter `by`.
+fn time(query: Option<String>) -> Result<Option<Duration>, CommandError> {
+    let query = Query::parse(&query.unwrap_or_default());
+    let parse = |text| span::parse(text).map_err(CommandError::Invalid);
+    query.filled("by").map(parse).transpose()
 }
 
 fn workspace(query: Option<String>) -> String {

@@ -8,10 +8,11 @@ use std::{fmt::Write as _, sync::Arc};
 use serde_json::{Value, json};
 
 use super::{
+    pools::{Life, Pool},
     query::Query,
     scenario::DEFAULT_WORKSPACE,
     selector::{Selector, labels_of},
-    world::{Life, Pool, World},
+    world::World,
 };
 
 /// The pools that a request selects, as far as they fit a page.
@@ -44,7 +45,7 @@ impl World {
                 format!("Workspace {workspace} does not exist."),
             ));
         }
-        let lives = lives(query.filled("status"))?;
+        let lives = lives(query.filled("status"), self.blank_lists_failed)?;
         let selector = Selector::parse(query.filled("labelSelector").unwrap_or_default()).map_err(
             |problem| {
                 BadRequest::new(
@@ -67,7 +68,9 @@ impl World {
             .pools
             .iter()
             .filter(|(_, pool)| {
-                pool.workspace == workspace && !pool.hidden && lives.contains(&pool.life)
+                pool.workspace == workspace
+                    && pool.is_listed(self.elapsed())
+                    && lives.contains(&pool.life)
             })
             .filter(|(_, pool)| selector.is_empty() || selects(&selector, pool))
             .filter(|(id, _)| {
@@ -166,9 +169,11 @@ pub(super) fn render(kind: &str, metadata: Option<&Value>, items: &[Arc<str>]) -
     body
 }
 
-/// Blank means creating and created, without the failed ones (HWC 2025-02, OTC23; CMX asks for those separately).
-fn lives(status: Option<&str>) -> Result<&'static [Life], BadRequest> {
+/// Blank means creating and created, without the failed ones (HWC 2025-02, OTC23; CMX asks for those separately),
+/// or all regardless (OTC24).
+fn lives(status: Option<&str>, blank_lists_failed: bool) -> Result<&'static [Life], BadRequest> {
     match status {
+        None if blank_lists_failed => Ok(&[Life::Creating, Life::Created, Life::Failed]),
         None => Ok(&[Life::Creating, Life::Created]),
         Some("creating") => Ok(&[Life::Creating]),
         Some("created") => Ok(&[Life::Created]),

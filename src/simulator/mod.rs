@@ -27,6 +27,7 @@ mod fault;
 mod gate;
 mod generate;
 mod listing;
+mod pools;
 mod query;
 mod requests;
 mod scenario;
@@ -45,8 +46,8 @@ pub use change::Change;
 pub use clock::Clock;
 pub use control::Control;
 pub use credentials::{AccessKey, Credentials, DEFAULT_ACCESS_KEY, DEFAULT_SECRET_KEY};
-pub use fault::{Fault, Preset};
 pub use errors::{DOCUMENTED_ERRORS, DocumentedError};
+pub use fault::{Fault, Preset};
 pub use generate::Generate;
 pub use requests::{Requests, Seen};
 pub use scenario::{

@@ -30,6 +30,15 @@ pub struct Scenario {
     pub workspaces: Vec<Workspace>,
     /// Pools in one answer of ListPools; default: all of them. The cloud's paging of ListPools is documented only for a sister site.
     pub page_size: Option<NonZeroUsize>,
+    /// How long listings do not carry a pool that is created, while ShowPool knows it at once; default: they do at once.
+    #[serde(with = "span")]
+    pub list_delay: Duration,
+    /// How long a pool whose creation failed is kept; default: three days. Of more than 500 the oldest goes.
+    #[serde(with = "span::optional", skip_serializing_if = "Option::is_none")]
+    pub keep_failed: Option<Duration>,
+    /// Whether a listing without the filter `status` carries failed pools too, as one of the cloud's documents says.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub blank_lists_failed: bool,
     /// The pools at the start.
     pub pools: Vec<ScenarioPool>,
     /// Made-up pools, besides `pools`, for trials of size.

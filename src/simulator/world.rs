@@ -3,7 +3,7 @@
 //! Plain data. Its state is a function of (scenario, time, commands): nothing here reads a clock, waits, or
 //! does IO, so a test can play an hour in a millisecond and twice the same.
 
-use std::{collections::BTreeMap, num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -12,40 +12,25 @@ use super::{
     change::Change,
     fault::Faults,
     generate::Generate,
+    pools::{KEEP_FAILED, Life, Pool, Pools},
     scenario::{Event, Scenario, ScenarioPool, Workspace, pool_id},
 };
 
 /// A project at one moment.
 #[derive(Clone, Debug)]
 pub struct World {
-    pub(super) pools: BTreeMap<String, Pool>,
+    pub(super) pools: Pools,
     pub(super) workspaces: Vec<Workspace>,
     pub(super) page_size: Option<NonZeroUsize>,
     pub(super) faults: Faults,
     /// Where given, listings come in an order made from this number instead of by id.
     pub(super) order: Option<u64>,
+    /// Listings without a filter carry failed pools too.
+    pub(super) blank_lists_failed: bool,
     started: Timestamp,
     elapsed: Duration,
     timeline: Vec<Scheduled>,
     revision: u64,
-}
-
-/// A pool and where it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Pool {
-    pub(super) workspace: String,
-    pub(super) hidden: bool,
-    pub(super) life: Life,
-    /// The JSON as the cloud sends it; text, because most pools are sent often and changed never.
-    pub(super) json: Arc<str>,
-}
-
-/// The three classes of the filter `status` of ListPools.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Life {
-    Creating,
-    Created,
-    Failed,
 }
 
 #[derive(Clone, Debug)]
@@ -74,11 +59,15 @@ impl World {
             next: Some(event.at),
         };
         let mut world = Self {
-            pools: BTreeMap::new(),
+            pools: Pools::new(
+                scenario.list_delay,
+                scenario.keep_failed.unwrap_or(KEEP_FAILED),
+            ),
             workspaces: scenario.all_workspaces(),
             page_size: scenario.page_size,
             faults: Faults::default(),
             order: None,
+            blank_lists_failed: scenario.blank_lists_failed,
             started,
             elapsed: Duration::ZERO,
             timeline: scenario.timeline.iter().map(schedule).collect(),
@@ -106,7 +95,7 @@ impl World {
 
     /// The ids of all pools, also of hidden and failed ones.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
-        self.pools.keys().map(String::as_str)
+        self.pools.iter().map(|(id, _)| id.as_str())
     }
 
     /// The JSON of a pool, as ShowPool answers it.
@@ -116,7 +105,16 @@ impl World {
 
     /// Plays everything scheduled up to this time from the start; going back is no change.
     pub fn advance_to(&mut self, elapsed: Duration) {
-        while let Some((at, index)) = self.next_event().filter(|(at, _)| *at <= elapsed) {
+        loop {
+            let event = self.next_event().filter(|(at, _)| *at <= elapsed);
+            let due = self.pools.next_due().filter(|at| *at <= elapsed);
+            if let Some(due) = due.filter(|due| event.is_none_or(|(at, _)| *due < at)) {
+                self.elapsed = due.max(self.elapsed);
+                self.pools.look_at_next(self.elapsed);
+                self.revision += 1;
+                continue;
+            }
+            let Some((at, index)) = event else { break };
             self.elapsed = at.max(self.elapsed);
             let scheduled = &mut self.timeline[index];
             scheduled.next = scheduled.event.every.map(|every| at + every);
@@ -158,6 +156,7 @@ impl World {
                     .map_err(|problem| CommandError::Invalid(format!("pool {id}: {problem}")))?;
                 pool.life = Life::of(&json);
                 pool.json = json.to_string().into();
+                self.pools.age(id, self.elapsed);
             }
         }
         self.revision += 1;
@@ -167,8 +166,8 @@ impl World {
     /// Sets a pool to this JSON text, which is sent as it is, byte by byte. The id in the text may differ or be missing: that is how strange pools are made.
     pub fn put(&mut self, id: &str, workspace: &str, json: &str) -> Result<(), CommandError> {
         let value = parse(json)?;
-        self.pools
-            .insert(id.to_owned(), Pool::new(workspace, &value, json));
+        let pool = Pool::new(workspace, &value, json);
+        self.pools.put(id, pool, self.elapsed);
         self.know_workspace(workspace);
         self.revision += 1;
         Ok(())
@@ -176,22 +175,17 @@ impl World {
 
     /// Replaces all pools by these.
     pub fn replace(&mut self, pools: &[ScenarioPool]) -> Result<(), CommandError> {
-        let mut made = BTreeMap::new();
+        let mut made = Vec::new();
         for placed in pools {
             let id = pool_id(&placed.pool)
                 .ok_or_else(|| CommandError::Invalid("a pool has no metadata.name".to_owned()))?;
-            let pool = Pool::new(&placed.workspace, &placed.pool, &placed.pool.to_string());
-            made.insert(
-                id.to_owned(),
-                Pool {
-                    hidden: placed.hidden,
-                    ..pool
-                },
-            );
+            let text = placed.pool.to_string();
+            let mut pool = Pool::new(&placed.workspace, &placed.pool, &text);
+            pool.hidden = placed.hidden;
+            made.push((id, pool));
             self.know_workspace(&placed.workspace);
         }
-        self.pools = made;
-        self.revision += 1;
+        self.settle(made);
         Ok(())
     }
 
@@ -201,16 +195,16 @@ impl World {
         workspace: &str,
         pools: &[S],
     ) -> Result<(), CommandError> {
-        let mut made = BTreeMap::new();
+        let mut made = Vec::new();
         for json in pools.iter().map(AsRef::as_ref) {
             let value = parse(json)?;
             let id = pool_id(&value)
                 .ok_or_else(|| CommandError::Invalid("a pool has no metadata.name".to_owned()))?;
-            made.insert(id.to_owned(), Pool::new(workspace, &value, json));
+            let id = id.to_owned();
+            made.push((id, Pool::new(workspace, &value, json)));
         }
-        self.pools = made;
+        self.settle(made);
         self.know_workspace(workspace);
-        self.revision += 1;
         Ok(())
     }
 
@@ -219,10 +213,8 @@ impl World {
         self.know_workspace(&generate.workspace);
         for pool in generate.iter() {
             if let Some(id) = pool_id(&pool) {
-                self.pools.insert(
-                    id.to_owned(),
-                    Pool::new(&generate.workspace, &pool, &pool.to_string()),
-                );
+                let made = Pool::new(&generate.workspace, &pool, &pool.to_string());
+                self.pools.settle(id, made, self.elapsed);
             }
         }
         self.revision += 1;
@@ -237,6 +229,25 @@ impl World {
     /// Lists so many pools on a page from now on.
     pub fn set_page_size(&mut self, page_size: Option<NonZeroUsize>) {
         self.page_size = page_size;
+        self.revision += 1;
+    }
+
+    /// Shows new pools in listings only after so long, from now on.
+    pub fn set_list_delay(&mut self, list_delay: Duration) {
+        self.pools.list_delay = list_delay;
+    }
+
+    /// The time since the start.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.elapsed
+    }
+
+    /// Puts these pools in the place of all, as if they had been there for long.
+    fn settle<I: AsRef<str>>(&mut self, pools: Vec<(I, Pool)>) {
+        self.pools.clear();
+        for (id, pool) in pools {
+            self.pools.settle(id.as_ref(), pool, self.elapsed);
+        }
         self.revision += 1;
     }
 
@@ -272,32 +283,6 @@ impl World {
     fn know_workspace(&mut self, id: &str) {
         if !self.workspaces.iter().any(|workspace| workspace.id == id) {
             self.workspaces.push(Workspace::named_after(id));
-        }
-    }
-}
-
-impl Pool {
-    fn new(workspace: &str, value: &Value, json: &str) -> Self {
-        Self {
-            workspace: workspace.to_owned(),
-            hidden: false,
-            life: Life::of(value),
-            json: json.trim().into(),
-        }
-    }
-}
-
-impl Life {
-    /// Phases as the documents of three years name them; no phase yet is a pool whose creation just began.
-    fn of(pool: &Value) -> Self {
-        match pool
-            .pointer("/status/phase")
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-        {
-            "" | "Creating" | "Waiting" => Self::Creating,
-            "CreationFailed" => Self::Failed,
-            _ => Self::Created,
         }
     }
 }

@@ -6,6 +6,7 @@ mod access;
 mod commands;
 mod errors;
 mod faults;
+mod lists;
 
 use std::{
     num::NonZeroUsize,
