@@ -1,4 +1,5 @@
-# The one door to everything that is done with this repository. It needs Rust, Go and git; `make help`.
+# The one door to everything that is done with this repository. It needs Rust, Go, git, and Python for
+# the tests; `make help`.
 
 CARGO ?= cargo
 SHELL = /bin/sh
@@ -29,7 +30,7 @@ lint: ## check format, lints, licences of dependencies, and scripts
 	@if command -v cargo-deny >/dev/null 2>&1; \
 	then echo "$(CARGO) deny check bans licenses sources"; $(CARGO) deny --locked check bans licenses sources; \
 	else echo "skipped: cargo deny (cargo install cargo-deny --locked)"; fi
-	@for script in tests/cluster/*.sh; do echo "sh -n $$script"; sh -n "$$script" || exit 1; done
+	@for script in tests/cluster/*.sh tests/sdk/*.sh; do echo "sh -n $$script"; sh -n "$$script" || exit 1; done
 	bash -n .ci/run
 
 generate: ## write anew what is generated: crds/, the CRDs of the chart, docs/{api-reference,flags,metrics}.md

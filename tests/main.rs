@@ -21,6 +21,7 @@ mod docs_simulator;
 mod edits_are_undone;
 mod incomplete_listings_change_nothing;
 mod odd_pools_are_mirrored;
+mod official_sdk_is_installed;
 mod one_pool_spoils_nothing;
 mod others_are_left_alone;
 mod pools_are_mirrored;
