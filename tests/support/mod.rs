@@ -16,3 +16,4 @@ pub mod generated;
 pub mod markdown;
 pub mod metrics;
 pub mod process;
+pub mod sdk;
