@@ -20,6 +20,7 @@ mod docs_are_true;
 mod docs_simulator;
 mod edits_are_undone;
 mod incomplete_listings_change_nothing;
+mod mirrors_are_what_the_sdk_is_sent;
 mod odd_pools_are_mirrored;
 mod official_sdk_is_a_peer;
 mod official_sdk_is_installed;

@@ -77,8 +77,8 @@ fn pool(id: &str) -> Value {
     })
 }
 
-#[tokio::test]
-async fn whatever_the_cloud_sends_is_accepted_and_stays() {
+/// Pools with something odd in each place, as the texts that the cloud would send.
+pub(super) fn odd_pools() -> Vec<String> {
     let mut pools = Vec::new();
     for (p, place) in PLACES.iter().enumerate() {
         for (v, value) in odd_values().into_iter().enumerate() {
@@ -99,6 +99,12 @@ async fn whatever_the_cloud_sends_is_accepted_and_stays() {
     {
         pools.push(text.replace("NAME", &format!("text-{i}")));
     }
+    pools
+}
+
+#[tokio::test]
+async fn whatever_the_cloud_sends_is_accepted_and_stays() {
+    let pools = odd_pools();
     let env = Env::with(Scenario::default()).await;
     let put = env.cloud().replace_pools(DEFAULT_WORKSPACE, &pools);
     put.expect("pools");

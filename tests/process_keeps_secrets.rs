@@ -21,7 +21,8 @@ const IAM_TOKEN: &str = "hunter-iam-token";
 const NEIGHBOUR: &str = "kept-neighbour";
 const POOL: &str = "pool-with-secrets";
 
-fn pool() -> Value {
+/// A pool with secrets wherever one can be.
+pub(super) fn pool() -> Value {
     let in_a_string = |value: Value| json!(value.to_string());
     json!({
         "kind": "Pool", "apiVersion": "v2",
