@@ -1,7 +1,7 @@
 //! The machine between a fake API server and a fake cloud, in a time of its own: no IO, no waiting.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -20,10 +20,12 @@ use crate::controller::machine::{
 };
 use crate::controller::source::Source;
 use crate::mirror::apply::{WriteError, Written};
-use crate::mirror::{Observed, PoolShape, Step, desired};
+use crate::mirror::{Observed, PoolShape, Skip, SkipReason, Step, desired};
 use crate::modelarts::Credentials;
 
 pub(super) const NAMESPACE: &str = "ns";
+
+static SHAPE: LazyLock<PoolShape> = LazyLock::new(PoolShape::of_the_crd);
 
 pub(super) struct Rig {
     pub(super) machine: Machine,
@@ -47,6 +49,12 @@ pub(super) struct Rig {
     pub(super) events: Vec<Event>,
     /// When the Secret was changed last.
     pub(super) secret_changed: Option<Timestamp>,
+    /// What the specs of sources that are seen from now on say beside the least.
+    pub(super) spec: Value,
+    /// Pools that are listed and too large to be mirrored.
+    pub(super) too_large: Vec<String>,
+    /// Source and pool: what the listings of the one lack.
+    left_out: BTreeSet<(String, String)>,
 }
 
 /// An API server that holds mirrors.
@@ -85,6 +93,9 @@ impl Rig {
             shown: Vec::new(),
             events: Vec::new(),
             secret_changed: None,
+            spec: json!({}),
+            too_large: Vec::new(),
+            left_out: BTreeSet::new(),
         }
     }
 
@@ -102,9 +113,56 @@ impl Rig {
 
     pub(super) fn put_pool(&mut self, id: &str, phase: &str) {
         let pool = json!({"metadata": {"name": id}, "spec": {"type": "Dedicate"}, "status": {"phase": phase}});
+        self.put(id, pool);
+    }
+
+    pub(super) fn put(&mut self, id: &str, pool: Value) {
         if let Ok(pools) = &mut self.cloud {
             pools.insert(id.to_owned(), pool);
         }
+    }
+
+    /// Does what comes before the next question about missing pools, and returns that.
+    pub(super) fn held_confirmation(&mut self) -> Option<(Key, u64, Vec<Arc<str>>)> {
+        while let Some(action) = self.machine.next_action(self.now) {
+            if let Action::Confirm {
+                key, pass, pools, ..
+            } = action
+            {
+                return Some((key, pass, pools));
+            }
+            if let Some(write) = self.perform(action) {
+                let answer = self.write(&write);
+                self.answer(write.0, answer);
+            }
+        }
+        None
+    }
+
+    pub(super) fn answer_confirmation(&mut self, (key, pass, pools): (Key, u64, Vec<Arc<str>>)) {
+        let answers = self.confirm(&pools);
+        self.input(Input::Confirmed(key, pass, answers));
+    }
+
+    /// Does what comes before the next listing, and returns that.
+    pub(super) fn held_listing(&mut self) -> (Key, u64) {
+        while let Some(action) = self.machine.next_action(self.now) {
+            if let Action::List { key, pass, .. } = action {
+                return (key, pass);
+            }
+            assert!(self.perform(action).is_none(), "a write");
+        }
+        panic!("no listing");
+    }
+
+    pub(super) fn answer_listing(&mut self, (key, pass): (Key, u64)) {
+        let listing = self.cloud.clone().map(|pools| listing(&key.name, &pools));
+        self.input(Input::Listed(key, pass, listing));
+    }
+
+    /// The listings of a source lack a pool that others have.
+    pub(super) fn leave_out(&mut self, source: &str, id: &str) {
+        self.left_out.insert((source.to_owned(), id.to_owned()));
     }
 
     /// A source with this name, its uid, and `patch` over its metadata.
@@ -125,11 +183,99 @@ impl Rig {
                 "credentials": {"type": "AccessKey", "secretRef": {"name": "keys"}}},
         });
         object["status"] = status.clone();
+        let spec = object["spec"].as_object_mut().expect("an object");
+        spec.extend(self.spec.as_object().expect("an object").clone());
         let target = object["metadata"].as_object_mut().expect("an object");
         target.extend(metadata.as_object().expect("an object").clone());
         let object = serde_json::from_value(object).expect("an object");
         let source = Source::of(object).expect("a source");
         self.input(Input::SourceSeen(Box::new(source)));
+    }
+
+    /// With a source `s` whose spec says `spec` beside the least, and pools that are mirrored.
+    pub(super) fn with_spec(spec: Value, ids: &[&str]) -> Self {
+        let mut rig = Self::new();
+        rig.spec = spec;
+        for id in ids {
+            rig.put_pool(id, "Running");
+        }
+        rig.see_source("s", &json!({}));
+        rig.run();
+        rig.writes.clear();
+        rig
+    }
+
+    /// Takes a pool out of the list. Whether it is still there is for `hidden` to say.
+    pub(super) fn unlist(&mut self, id: &str) {
+        let pools = self.cloud.as_mut().expect("a cloud that answers");
+        pools.remove(id).expect("a pool");
+    }
+
+    /// Another process takes over: it knows what is stored.
+    pub(super) fn restart(&mut self) {
+        let sources: Vec<Source> = self.machine.sources().cloned().collect();
+        self.machine = Machine::new(Limits::default(), 1);
+        for source in sources {
+            self.input(Input::SourceSeen(Box::new(source)));
+        }
+        for name in self.api.names() {
+            let observed = self.api.observed(&name);
+            self.input(Input::MirrorSeen(key(&name), Box::new(observed)));
+        }
+        self.input(Input::Synced);
+    }
+
+    /// A watch shows that somebody edited a mirror.
+    pub(super) fn edited(&mut self, name: &str, edit: impl FnOnce(&mut Value)) {
+        let observed = self.api.edit(name, edit);
+        self.input(Input::MirrorSeen(key(name), Box::new(observed)));
+    }
+
+    /// A watch shows that somebody deleted a mirror.
+    pub(super) fn deleted(&mut self, name: &str) {
+        let version = self.api.delete(name);
+        self.input(Input::MirrorGone(key(name), version));
+    }
+
+    /// `Ready`, `Synced` and `Listed` of a mirror, each as `Status/Reason`.
+    pub(super) fn conditions(&self, name: &str) -> [String; 3] {
+        let mirror = self.api.get(name).expect("a mirror");
+        ["Ready", "Synced", "Listed"].map(|type_| {
+            let mut all = mirror["status"]["conditions"]
+                .as_array()
+                .into_iter()
+                .flatten();
+            let found = all.find(|c| c["type"] == type_);
+            found.map_or("none".to_owned(), |c| {
+                let text = |field: &str| c[field].as_str().expect("a text").to_owned();
+                format!("{}/{}", text("status"), text("reason"))
+            })
+        })
+    }
+
+    /// When a condition of a mirror changed last.
+    pub(super) fn since(&self, name: &str, type_: &str) -> Timestamp {
+        let mirror = self.api.get(name).expect("a mirror");
+        let mut all = mirror["status"]["conditions"]
+            .as_array()
+            .into_iter()
+            .flatten();
+        let found = all.find(|c| c["type"] == type_).expect("a condition");
+        let time = found["lastTransitionTime"].as_str().expect("a time");
+        time.parse().expect("a time")
+    }
+
+    /// The status of the source as it was written last.
+    pub(super) fn status(&self, name: &str) -> &ModelArtsPoolSourceStatus {
+        let mut reports = self.reports.iter().rev();
+        let found = reports.find(|(source, _)| source == name);
+        &found.expect("a status").1
+    }
+
+    /// The reasons of the events about an object.
+    pub(super) fn told(&self, name: &str) -> Vec<&str> {
+        let of = self.events.iter().filter(|e| &*e.object.name == name);
+        of.map(|e| e.news.reason).collect()
     }
 
     pub(super) fn input(&mut self, input: Input) {
@@ -217,7 +363,14 @@ impl Rig {
             }
             Action::List { key, pass, .. } => {
                 self.listings += 1;
-                let listing = self.cloud.clone().map(|pools| listing(&key.name, &pools));
+                let mut listing = self.cloud.clone().map(|pools| listing(&key.name, &pools));
+                if let Ok(listing) = &mut listing {
+                    let source = key.name.to_string();
+                    let left_out = &self.left_out;
+                    let of = |id: &str| (source.clone(), id.to_owned());
+                    listing.pools.retain(|id, _| !left_out.contains(&of(id)));
+                    listing.skipped = self.too_large.iter().map(|id| too_large(id)).collect();
+                }
                 self.input(Input::Listed(key, pass, listing));
             }
             Action::Check { key, uid } => {
@@ -282,12 +435,19 @@ pub(super) fn uid(source: &str) -> String {
     format!("uid-of-{source}")
 }
 
+fn too_large(id: &str) -> Skip {
+    Skip {
+        id: id.to_owned(),
+        reason: SkipReason::TooLarge,
+        message: "it is too large".to_owned(),
+    }
+}
+
 fn listing(source: &str, pools: &BTreeMap<String, Value>) -> Listing {
     let mut listing = Listing::default();
     for (id, pool) in pools {
         let json = pool.as_object().expect("an object").clone();
-        let shape = PoolShape::of_the_crd();
-        let desired = desired(id, json, &pool.to_string(), source, "0", &shape);
+        let desired = desired(id, json, &pool.to_string(), source, "0", &SHAPE);
         listing
             .pools
             .insert(id.as_str().into(), Arc::new(desired.expect("a mirror")));
@@ -309,6 +469,21 @@ impl Api {
 
     pub(super) fn get(&self, name: &str) -> Option<&Value> {
         self.mirrors.get(name)
+    }
+
+    pub(super) fn names(&self) -> Vec<String> {
+        self.mirrors.keys().cloned().collect()
+    }
+
+    /// Somebody makes an object whose controller is a source.
+    pub(super) fn make_owned(&mut self, name: &str, source: &str) -> Observed {
+        self.version += 1;
+        let owner = json!([{"apiVersion": API_VERSION, "kind": SOURCE_KIND, "name": source, "uid": uid(source), "controller": true}]);
+        let object = json!({"apiVersion": API_VERSION, "kind": POOL_KIND, "metadata": {
+            "namespace": NAMESPACE, "name": name, "generation": 1, "uid": format!("{name}-{}", self.version),
+            "resourceVersion": self.version.to_string(), "ownerReferences": owner}});
+        self.mirrors.insert(name.to_owned(), object);
+        self.observed(name)
     }
 
     /// Somebody else changes a mirror.
