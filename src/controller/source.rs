@@ -8,6 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::DynamicObject;
 
 use super::key::Key;
+use crate::api::conditions::READY;
 use crate::api::{
     CredentialsType, ModelArtsPoolSourceSpec, ModelArtsPoolSourceStatus, PoolStatusFilter,
     REFRESH_ANNOTATION,
@@ -92,6 +93,13 @@ impl Source {
 }
 
 impl Source {
+    /// Whether the status says that the last pass has succeeded, with the spec as it is.
+    #[must_use]
+    pub fn has_synced(&self) -> bool {
+        let ready = self.status.condition(READY);
+        ready.is_some_and(|r| r.status == "True" && r.observed_generation == Some(self.generation))
+    }
+
     /// Whether the status says so of the spec as it is: a condition of this type with this reason.
     #[must_use]
     pub fn says(&self, type_: &str, reason: &str) -> bool {

@@ -9,6 +9,9 @@ use serde_json::{Map, Value, json};
 
 use super::{buckets, scenario::default_workspace};
 
+/// The label that says a pool's workspace.
+const WORKSPACE_POINTER: &str = "/metadata/labels/os.modelarts~1workspace.id";
+
 /// A change of one pool. In a scenario: `settle`, `delete`, `hide`, `show`, or a map such as `scale: {count: 3}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(
@@ -71,10 +74,15 @@ pub enum Change {
 }
 
 impl Change {
-    /// Edits the JSON of the pool. Changes that are about the pool's place (create, delete, hide, show, move) leave it as it is.
+    /// Edits the JSON of the pool. Changes that are about the pool's place (create, delete, hide, show) leave it as it is.
     pub fn edit(&self, pool: &mut Value) -> Result<(), String> {
         match self {
-            Self::Create { .. } | Self::Delete | Self::Hide | Self::Show | Self::Move { .. } => {
+            Self::Create { .. } | Self::Delete | Self::Hide | Self::Show => Ok(()),
+            Self::Move { workspace } => {
+                // Not every pool says where it is.
+                if let Some(label) = pool.pointer_mut(WORKSPACE_POINTER) {
+                    *label = json!(workspace);
+                }
                 Ok(())
             }
             Self::SetPhase { phase, message } => {

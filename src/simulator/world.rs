@@ -144,11 +144,11 @@ impl World {
             }
             Change::Hide => self.existing(id)?.hidden = true,
             Change::Show => self.existing(id)?.hidden = false,
-            Change::Move { workspace } => {
-                self.existing(id)?.workspace.clone_from(workspace);
-                self.know_workspace(workspace);
-            }
             _ => {
+                if let Change::Move { workspace } = change {
+                    self.existing(id)?.workspace.clone_from(workspace);
+                    self.know_workspace(workspace);
+                }
                 let pool = self.existing(id)?;
                 let mut json = parse(&pool.json)?;
                 change

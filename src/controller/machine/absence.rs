@@ -12,6 +12,7 @@ use crate::api::PrunePolicy;
 use crate::controller::events::Removal;
 use crate::controller::key::Key;
 use crate::controller::report::PruneHalt;
+use crate::controller::source::Source;
 use crate::mirror::{
     Absence, Disappearance, Observed, Presence, PruneRules, SkipReason, is_leaving,
 };
@@ -215,7 +216,7 @@ fn absence(
 ) -> Absence {
     // What a changed spec asks for is judged from its own listings alone.
     let same_spec = state.listed == Some(pass.generation);
-    let stored = || stored_clock(observed, state.source.spec_changed);
+    let stored = || stored_clock(observed, &state.source);
     let (since, gone) = match claim.presence {
         Presence::Missing { since, .. } => (same_spec.then_some(since), false),
         Presence::Gone { since } => (same_spec.then_some(since), true),
@@ -236,11 +237,14 @@ fn absence(
 
 /// The absence clock of a former process, where what it measured is what is asked for now, and nobody
 /// else has set it.
-fn stored_clock(observed: &Observed, spec_changed: Option<Timestamp>) -> Option<Timestamp> {
+fn stored_clock(observed: &Observed, source: &Source) -> Option<Timestamp> {
     let since = observed.conditions.absent_since()?;
-    let holds = observed.status_is_ours && spec_changed.is_none_or(|changed| changed < since);
+    // A pass that succeeds has set the clocks of its spec. Of one that failed it is not known; then the
+    // API server tells when the spec was changed, or a little later.
+    let holds = source.has_synced() || source.spec_changed.is_none_or(|changed| changed < since);
     // It may have begun at any moment of that second.
-    since.checked_add(LEFT_OUT).ok().filter(|_| holds)
+    let since = since.checked_add(LEFT_OUT).ok();
+    since.filter(|_| holds && observed.status_is_ours)
 }
 
 fn presence(absence: &Absence, overdue: bool) -> Presence {
