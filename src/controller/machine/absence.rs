@@ -36,6 +36,10 @@ impl Machine {
         let Ok(rules) = state.source.settings.as_ref().map(|s| s.prune.clone()) else {
             return;
         };
+        if claims.is_empty() {
+            state.halt = None;
+            return;
+        }
         let mirrors = &self.mirrors;
         let observed = |name: &Arc<str>| {
             let mirror = Key {

@@ -139,8 +139,12 @@ impl Mirrors {
                 applied == Some((wanted.intent(step, owner, observed), version))
             };
             let step = plan(&wanted, observed, owner, &source_exists, converged);
+            let intent = match step {
+                Step::Nothing | Step::Conflict => 0,
+                _ => wanted.intent(step, owner, observed),
+            };
             Order {
-                intent: wanted.intent(step, owner, observed),
+                intent,
                 step,
                 conditions: wanted.conditions,
                 no_nodes: wanted.no_nodes,
