@@ -6,7 +6,7 @@ use super::SECOND;
 use super::rig::{NAMESPACE, Rig, key, uid};
 use crate::controller::machine::{Action, Input};
 use crate::mirror::Step;
-use crate::mirror::apply::Written;
+use crate::mirror::apply::{WriteError, Written};
 
 fn names(writes: &[(String, Step)]) -> Vec<(&str, Step)> {
     writes.iter().map(|(n, s)| (n.as_str(), *s)).collect()
@@ -293,4 +293,44 @@ fn a_relist_that_is_behind_loses_no_mirror() {
         names(&rig.writes),
         [("a", Step::Create), ("a", Step::Nothing)]
     );
+}
+
+#[test]
+fn a_mirror_whose_change_is_refused_says_that_it_is_old() {
+    let refused = || Err(WriteError::Refused("a policy says no".to_owned()));
+    let mut rig = Rig::with_pools(&["a"]);
+    let pool = json!({"metadata": {"name": "a"}, "spec": {"type": "Logical"}, "status": {"phase": "Running"}});
+    rig.put("a", pool);
+    rig.pass_time(40 * SECOND);
+    let (ticket, _) = rig.next_write().expect("a write");
+    assert_eq!(ticket.step, Step::Apply);
+    rig.answer(ticket, refused());
+    rig.run();
+    assert_eq!(
+        rig.conditions("a"),
+        ["Unknown/Refused", "False/Refused", "True/Listed"]
+    );
+    assert_eq!(
+        rig.api.get("a").expect("a mirror")["spec"]["type"],
+        "Dedicate"
+    );
+    let skipped = rig.status("s").skipped.as_ref().expect("a skipped pool");
+    assert_eq!(skipped.pools[0].reason, "Refused");
+    // Not even that may be said: nothing is tried again and again.
+    let mut writes = Vec::new();
+    for _ in 0..20 {
+        while let Some((ticket, _)) = rig.next_write() {
+            writes.push(ticket.step);
+            rig.answer(ticket, refused());
+        }
+        rig.pass_time(30 * SECOND);
+    }
+    assert!(writes.len() <= 3, "{writes:?}");
+    // It is taken at last.
+    rig.run_for(600 * SECOND);
+    assert_eq!(
+        rig.conditions("a"),
+        ["True/Running", "True/Synced", "True/Listed"]
+    );
+    assert_eq!(rig.status("s").skipped, None);
 }
