@@ -9,10 +9,9 @@ use std::time::Instant;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
+use super::Machine;
 use super::state::Claim;
-use super::{Machine, Now};
 use crate::api::conditions::ConditionState;
-use crate::controller::events::Edit;
 use crate::controller::key::Key;
 use crate::controller::pace::Repairs;
 use crate::mirror::apply::{WriteError, Written};
@@ -76,6 +75,18 @@ impl Mirrors {
         self.0.get(key)
     }
 
+    pub(super) fn get_mut(&mut self, key: &Key) -> Option<&mut MirrorState> {
+        self.0.get_mut(key)
+    }
+
+    /// Keeps nothing of a mirror that does not exist.
+    pub(super) fn drop_absent(&mut self, key: &Key) {
+        let absent = |m: &MirrorState| m.observed.is_none() && !m.busy;
+        if self.0.get(key).is_some_and(absent) {
+            self.0.remove(key);
+        }
+    }
+
     /// The mirror, known from now on.
     pub(super) fn entry(&mut self, key: &Key) -> &mut MirrorState {
         self.0.entry(key.clone()).or_default()
@@ -90,7 +101,7 @@ impl Mirrors {
     }
 
     /// Mirrors that were not seen since the relist began.
-    fn unseen(&mut self, namespace: Option<&str>) -> Vec<Key> {
+    pub(super) fn unseen(&mut self, namespace: Option<&str>) -> Vec<Key> {
         let mut unseen = Vec::new();
         for (key, mirror) in &mut self.0 {
             if mirror.seen || namespace.is_some_and(|n| n != &*key.namespace) {
@@ -188,7 +199,7 @@ impl Applied {
 impl MirrorState {
     /// Takes in a mirror as a watch or a relist shows it. Whether that is news: our own writes are
     /// known before the watch shows them, and a relist may show an older version.
-    fn see(&mut self, observed: Observed) -> bool {
+    pub(super) fn see(&mut self, observed: Observed) -> bool {
         self.seen = true;
         self.doubtful = false;
         let version = observed.resource_version;
@@ -223,7 +234,7 @@ impl MirrorState {
     }
 
     /// Takes in its deletion. Whether that is news.
-    fn lose(&mut self, version: u64) -> bool {
+    pub(super) fn lose(&mut self, version: u64) -> bool {
         let known = self.observed.as_ref().map(|o| o.resource_version);
         if known.is_some_and(|known| known > version) {
             return false;
@@ -275,7 +286,7 @@ impl MirrorState {
     }
 
     /// It does not exist, as far as is known.
-    fn forget(&mut self) {
+    pub(super) fn forget(&mut self) {
         self.observed = None;
         self.changed = None;
         self.applied = Applied::default();
@@ -283,99 +294,6 @@ impl MirrorState {
 }
 
 impl Machine {
-    pub(super) fn mirror_seen(&mut self, key: &Key, observed: Observed, now: Now) {
-        let controller = observed.controller.as_ref().map(|c| c.uid.clone());
-        let mirror = self.mirrors.entry(key);
-        if mirror.see(observed) && !mirror.busy {
-            self.drifted(key, controller.as_deref(), now);
-        }
-    }
-
-    pub(super) fn mirror_gone(&mut self, key: &Key, version: u64, now: Now) {
-        let Some(mirror) = self.mirrors.0.get_mut(key) else {
-            return;
-        };
-        if mirror.lose(version) && !mirror.busy {
-            self.drifted(key, None, now);
-            self.forget_unclaimed(key);
-        }
-    }
-
-    /// A relist has ended: what it did not show is gone.
-    pub(super) fn relisted(&mut self, namespace: Option<&str>, now: Now) {
-        for key in self.mirrors.unseen(namespace) {
-            let mirror = self.mirrors.entry(&key);
-            // Not as a deletion: the list tells no version at which it was gone.
-            mirror.forget();
-            if !mirror.busy {
-                self.drifted(&key, None, now);
-                self.forget_unclaimed(&key);
-            }
-        }
-    }
-
-    /// A mirror was changed by somebody else: looks whether it has to be repaired. `controller` is
-    /// the uid that its controller reference names now.
-    fn drifted(&mut self, key: &Key, controller: Option<&str>, now: Now) {
-        if let Some(owner) = controller.and_then(|uid| self.uids.get(uid)).cloned() {
-            self.claim_owned(&owner, key);
-        }
-        let exists = self.mirrors.get(key).is_some_and(|m| m.observed.is_some());
-        let mut claimants = Vec::new();
-        for (source, state) in &mut self.sources {
-            if source.namespace != key.namespace {
-                continue;
-            }
-            let owned = controller == Some(&*state.source.uid);
-            let next_check = state.checks_begun + 1;
-            let Some(claim) = state.claims.get_mut(&key.name) else {
-                continue;
-            };
-            // It was deleted or orphaned, perhaps since its source is being deleted, which another
-            // watch may show later.
-            if !owned {
-                claim.needs_check = next_check;
-            }
-            claimants.push(source.clone());
-        }
-        for source in claimants {
-            let Some(Decision::Write(order)) = self.decide(&source, &key.name, now.instant) else {
-                self.consider(&source, &key.name, now);
-                self.drop_claim_of_the_deleted(&source, &key.name, now);
-                continue;
-            };
-            self.note_edit(&source, &key.name, exists, order.step);
-            if self.is_held(&source, &key.name) {
-                continue;
-            }
-            let repairs = &mut self.mirrors.entry(key).repairs;
-            let wait = repairs.wait(now.instant);
-            repairs.note(now.instant + wait);
-            if wait.is_zero() {
-                self.consider(&source, &key.name, now);
-            } else {
-                self.hold(&source, &key.name, now.instant + wait);
-            }
-        }
-    }
-
-    /// Remembers what somebody else did to a mirror. Where a write is to come anyway, what the watch
-    /// shows may be an own one whose answer was lost.
-    fn note_edit(&mut self, source: &Key, name: &Arc<str>, exists: bool, step: Step) {
-        let Some(claim) = self.sources.get_mut(source).and_then(|s| s.claim(name)) else {
-            return;
-        };
-        let edit = match step {
-            Step::Create if !exists => Edit::Deleted,
-            Step::Apply => Edit::Object,
-            Step::ApplyStatus => Edit::Status,
-            _ => return,
-        };
-        if claim.queued.is_none() && !claim.in_pass && claim.conflicts == 0 && claim.failures == 0 {
-            claim.edit.get_or_insert(edit);
-        }
-    }
-
     pub(super) fn decide(&self, source: &Key, name: &Arc<str>, now: Instant) -> Option<Decision> {
         let state = self.sources.get(source)?;
         let claim = state.claims.get(name)?;
@@ -390,17 +308,6 @@ impl Machine {
             self.mirrors
                 .decide(claim, &mirror, owner, freshness, exists, now),
         )
-    }
-
-    /// Keeps nothing of a name that neither exists nor is wanted.
-    pub(super) fn forget_unclaimed(&mut self, key: &Key) {
-        let wanted = self.sources.iter().any(|(source, state)| {
-            source.namespace == key.namespace && state.claims.contains_key(&key.name)
-        });
-        let absent = |m: &MirrorState| m.observed.is_none() && !m.busy;
-        if !wanted && self.mirrors.get(key).is_some_and(absent) {
-            self.mirrors.0.remove(key);
-        }
     }
 }
 

@@ -9,6 +9,7 @@ mod absence;
 mod checks;
 mod claims;
 mod credentials;
+mod drift;
 mod events;
 mod freshness;
 mod keys;
