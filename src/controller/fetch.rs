@@ -23,8 +23,9 @@ use crate::modelarts::{
     self, CloudError, Credentials, HttpClient, InvalidItem, Pool, PoolSink, Reason,
 };
 
-/// How long the answers about missing pools of one pass may take: the pass waits for them.
-const CONFIRMING_DEADLINE: Duration = Duration::from_mins(1);
+/// How long the answers about missing pools of one pass may take. The pass waits for them, and what it has
+/// seen must not be old when it ends: short beside the least slack of `freshUntil`, 30 s.
+const CONFIRMING_DEADLINE: Duration = Duration::from_secs(10);
 
 /// A complete listing, as the mirrors should be. It exists only when every request succeeded.
 #[derive(Debug, Default)]
@@ -100,7 +101,7 @@ pub(super) async fn list(
     }
 }
 
-/// Asks the cloud for each of `pools`, one after another, until it fails to answer.
+/// Asks the cloud for each of `pools`, one after another, until it does not answer at all.
 pub(super) async fn confirm(
     http: HttpClient,
     settings: Settings,
@@ -116,7 +117,8 @@ pub(super) async fn confirm(
                     workspace: workspace(&pool.json).map(Box::from),
                 },
                 Err(error) if error.reason() == Reason::PoolNotFound => PoolAnswer::NotFound,
-                Err(error) => return Some(listing_error(&error)),
+                Err(error) if is_of_all(error.reason()) => return Some(listing_error(&error)),
+                Err(error) => PoolAnswer::Failed(error.to_string()),
             };
             confirmation.pools.push((name, answer));
         }
@@ -135,10 +137,23 @@ pub(super) async fn confirm(
     }
 }
 
+/// Whether an error about one pool is to be expected of the next, too.
+const fn is_of_all(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::CredentialsRejected
+            | Reason::ClockSkew
+            | Reason::Throttled
+            | Reason::CloudUnavailable
+            | Reason::EndpointRefused
+    )
+}
+
 /// The workspace that a pool says it is in.
 fn workspace(pool: &Map<String, Value>) -> Option<&str> {
     let labels = pool.get("metadata")?.get("labels")?;
-    labels.get(WORKSPACE_LABEL)?.as_str()
+    let workspace = labels.get(WORKSPACE_LABEL)?.as_str();
+    workspace.filter(|workspace| !workspace.is_empty())
 }
 
 fn too_slow(what: &str, limit: Duration) -> ListingError {

@@ -105,7 +105,7 @@ pub fn status_after(
                 READY,
                 ConditionStatus::False,
                 "Suspended",
-                "spec.suspend is true: the cloud is not asked, the mirrors stay as they are",
+                "spec.suspend is true: the cloud is not asked, and the mirrors show what was listed last",
             ));
         }
         PassResult::Begun => {

@@ -70,7 +70,7 @@ struct Driver {
     shape: Arc<PoolShape>,
     machine: Machine,
     /// Calls to the API server: awaited at the end.
-    calls: FuturesUnordered<BoxFuture<'static, Option<Input>>>,
+    calls: FuturesUnordered<BoxFuture<'static, Input>>,
     /// Requests to the cloud: dropped at the end.
     listings: FuturesUnordered<Abortable<BoxFuture<'static, Input>>>,
     /// How a listing is given up, by its pass.
@@ -113,7 +113,7 @@ pub async fn run(options: Options, shutdown: impl Future<Output = ()>) {
         tokio::select! {
             biased;
             () = &mut shutdown => break,
-            Some(input) = driver.calls.next(), if !driver.calls.is_empty() => driver.answered(input),
+            Some(input) = driver.calls.next(), if !driver.calls.is_empty() => driver.machine.handle(input, time()),
             Some((id, event)) = events.next() => driver.watched(&id, event),
             Some(input) = driver.listings.next(), if !driver.listings.is_empty() => driver.listed(input),
             () = tokio::time::sleep_until(wakeup.into()) => {}
@@ -168,7 +168,7 @@ impl Driver {
                 } => self.calls.push(
                     async move {
                         let result = read_credentials(client, &key.namespace, type_, &secret).await;
-                        Some(Input::CredentialsRead(key, pass, result))
+                        Input::CredentialsRead(key, pass, result)
                     }
                     .boxed(),
                 ),
@@ -215,7 +215,7 @@ impl Driver {
                     self.calls.push(
                         async move {
                             publish(client, *event, &instance, Timestamp::now()).await;
-                            None
+                            Input::Published
                         }
                         .boxed(),
                     );
@@ -223,7 +223,7 @@ impl Driver {
                 Action::Check { key, uid } => self.calls.push(
                     async move {
                         let result = may_write_for(client, &key, &uid).await;
-                        Some(Input::Checked(key, uid, result))
+                        Input::Checked(key, uid, result)
                     }
                     .boxed(),
                 ),
@@ -242,17 +242,11 @@ impl Driver {
                     async move {
                         let result =
                             write_status(&client, &key, &uid, resource_version, &status).await;
-                        Some(Input::Reported(key, uid, number, result))
+                        Input::Reported(key, uid, number, result)
                     }
                     .boxed(),
                 ),
             }
-        }
-    }
-
-    fn answered(&mut self, input: Option<Input>) {
-        if let Some(input) = input {
-            self.machine.handle(input, time());
         }
     }
 
@@ -394,13 +388,13 @@ async fn write_mirror(
     metrics: Arc<Metrics>,
     ticket: WriteTicket,
     order: WriteOrder,
-) -> Option<Input> {
+) -> Input {
     let WriteOrder {
         desired,
         owner,
         observed,
         conditions,
-        no_nodes,
+        counts,
     } = order;
     let write = Write {
         namespace: &ticket.mirror.namespace,
@@ -410,14 +404,14 @@ async fn write_mirror(
         owner: &owner,
         observed: observed.as_deref(),
         conditions: &conditions,
-        no_nodes,
+        counts,
     };
     let result = perform(&client, &write).await;
     if result.is_ok() {
         metrics.mirror_written(ticket.step);
     }
     tracing::debug!(pool = %ticket.mirror, source = %ticket.source, step = ?ticket.step, error = ?result.as_ref().err(), "wrote a mirror");
-    Some(Input::Written(ticket, result))
+    Input::Written(ticket, result)
 }
 
 async fn write_status(

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use super::desired::Desired;
 use super::observed::Observed;
-use super::plan::{Owner, Step};
+use super::plan::{Counts, Owner, Step};
 use crate::api::{API_VERSION, CONTROLLER_NAME, ModelArtsPool, POOL_KIND, PoolCounts, SOURCE_KIND};
 
 /// How long one call to the API server may take. Shorter than what is left of a lease when its
@@ -43,8 +43,8 @@ pub struct Write<'a> {
     pub observed: Option<&'a Observed>,
     /// The conditions to write with the status.
     pub conditions: &'a [Condition],
-    /// Whether [`Step::PatchStatus`] sets all counts to 0.
-    pub no_nodes: bool,
+    /// What [`Step::PatchStatus`] makes of the counts.
+    pub counts: Counts,
 }
 
 /// What became of a mirror.
@@ -96,8 +96,10 @@ pub enum WriteError {
 /// [`WriteError`]; also [`WriteError::ServerError`] where the answer is no object.
 pub async fn perform(client: &Client, write: &Write<'_>) -> Result<Written, WriteError> {
     if write.step == Step::Delete {
-        call(delete(client, write)).await?;
-        return Ok(Written::Deleted);
+        // Where somebody's finalizer is waited for, the answer is the object.
+        let object = call(delete(client, write)).await?.and_then(Observed::of);
+        let object = object.filter(|o| o.deleting);
+        return Ok(object.map_or(Written::Deleted, |o| Written::Stored(Box::new(o))));
     }
     let object = call(send(client, write)).await?;
     let observed = Observed::of(object).ok_or_else(|| {
@@ -170,20 +172,23 @@ async fn patch_status(api: &Api<DynamicObject>, write: &Write<'_>) -> kube::Resu
         "metadata": versions(write),
         "status": {"conditions": write.conditions},
     });
-    if write.no_nodes {
-        patch["status"]["counts"] = json!(PoolCounts::zero());
+    match write.counts {
+        Counts::Kept => {}
+        Counts::Zero => patch["status"]["counts"] = json!(PoolCounts::zero()),
+        Counts::Unknown => patch["status"]["counts"] = json!(null),
     }
     api.patch_status(write.name, &as_controller(), &Patch::Merge(patch))
         .await
 }
 
-async fn delete(client: &Client, write: &Write<'_>) -> kube::Result<()> {
+async fn delete(client: &Client, write: &Write<'_>) -> kube::Result<Option<DynamicObject>> {
     let params = DeleteParams::default().preconditions(Preconditions {
         uid: write.observed.map(|o| o.uid.to_string()),
         resource_version: write.observed.map(|o| o.resource_version.to_string()),
     });
     let api = mirrors(client, Some(write.namespace));
-    api.delete(write.name, &params).await.map(|_| ())
+    let answer = api.delete(write.name, &params).await?;
+    Ok(answer.left())
 }
 
 /// The version that a patch or a deletion was decided from: any other is refused.

@@ -19,6 +19,6 @@ pub use conform::PoolShape;
 pub use desired::{Desired, Readiness, Skip, SkipReason, desired, shown_id, text_fingerprint};
 pub use fingerprint::{Fingerprint, fingerprint};
 pub use observed::{Controller, Observed, ObservedConditions};
-pub use plan::{Existence, Owner, Step, Wanted, plan};
-pub use prune::{Absence, Disappearance, PruneRules, is_leaving};
+pub use plan::{Counts, Existence, Owner, Step, Wanted, plan};
+pub use prune::{Absence, Disappearance, PruneRules, Question, is_leaving};
 pub use situation::{Freshness, Presence, conditions};

@@ -5,19 +5,24 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ManagedFieldsEnt
 use kube::core::DynamicObject;
 use serde_json::{Map, Value};
 
-use super::desired::{Readiness, metadata_fingerprint, readiness};
+use super::desired::{Readiness, SkipReason, metadata_fingerprint, readiness};
 use super::fingerprint::{Fingerprint, fingerprint};
 use super::plan::Owner;
-use super::situation::GONE;
+use super::situation::{GONE, MISSING, Presence};
 use crate::api::conditions::{
     ConditionState, ConditionStatus, LISTED, READY, SYNCED, whole_seconds,
 };
 use crate::api::{
-    CONTROLLER_NAME, GROUP, MANAGED_BY_LABEL, PoolCounts, SOURCE_KIND, WORKSPACE_LABEL,
+    CONTROLLER_NAME, GROUP, MANAGED_BY_LABEL, PoolCounts, SOURCE_KIND, SOURCE_LABEL,
+    WORKSPACE_LABEL,
 };
 
 /// A mirror as it was last seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "independent facts: any of them may hold with any other"
+)]
 pub struct Observed {
     /// `metadata.uid`.
     pub uid: Box<str>,
@@ -54,6 +59,10 @@ pub struct Observed {
     pub created: Option<Timestamp>,
     /// The workspace that the pool was listed in.
     pub workspace: Option<Box<str>>,
+    /// The source that it was made for, by its label.
+    pub source: Option<Box<str>>,
+    /// Whether it is being deleted, and waits for a finalizer.
+    pub deleting: bool,
 }
 
 /// The controller reference of a mirror.
@@ -75,8 +84,30 @@ struct Written {
     since: Timestamp,
     /// Of reason, message and observedGeneration.
     said: Fingerprint,
-    /// Whether the reason is [`GONE`].
-    gone: bool,
+    /// What the reason says of the pool's place.
+    place: Option<Place>,
+}
+
+/// What the reasons of conditions say of where a pool is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Missing,
+    Gone,
+    Unmirrorable(SkipReason),
+}
+
+impl Place {
+    fn of(reason: &str) -> Option<Self> {
+        let unmirrorable = [SkipReason::TooLarge, SkipReason::Refused];
+        match reason {
+            MISSING => Some(Self::Missing),
+            GONE => Some(Self::Gone),
+            _ => unmirrorable
+                .into_iter()
+                .find(|skip| skip.as_str() == reason)
+                .map(Self::Unmirrorable),
+        }
+    }
 }
 
 const TYPES: [&str; 3] = [READY, SYNCED, LISTED];
@@ -132,6 +163,12 @@ impl Observed {
             }),
             created: created.and_then(|c| c.parse().ok()),
             workspace: workspace(&metadata).map(Box::from),
+            source: metadata
+                .labels
+                .as_ref()
+                .and_then(|l| l.get(SOURCE_LABEL))
+                .map(|s| s.as_str().into()),
+            deleting: metadata.deletion_timestamp.is_some(),
             status_fingerprint: fingerprint(&Value::Object(status)),
             observed_generation,
             conditions,
@@ -144,6 +181,22 @@ impl Observed {
     pub fn is_owned_by(&self, owner: &Owner) -> bool {
         let controller = self.controller.as_ref();
         controller.is_some_and(|c| c.uid == owner.uid)
+    }
+
+    /// Whether it was made for the source `name` and nobody owns it now. `source_exists` tells whether a
+    /// source with a uid is known.
+    #[must_use]
+    pub fn is_orphan_of(&self, name: &str, source_exists: impl Fn(&str) -> bool) -> bool {
+        let dead = |c: &Controller| c.is_source && !source_exists(&c.uid);
+        self.managed_by_us
+            && self.controller.as_ref().is_none_or(dead)
+            && self.source.as_deref() == Some(name)
+    }
+
+    /// The conditions, where the controller was the last to write them.
+    #[must_use]
+    pub fn own_conditions(&self) -> Option<&ObservedConditions> {
+        self.status_is_ours.then_some(&self.conditions)
     }
 
     /// Whether the pool works, by what the mirror shows of it.
@@ -174,16 +227,27 @@ impl ObservedConditions {
                 status,
                 since: condition.last_transition_time.0,
                 said,
-                gone: condition.reason == GONE,
+                place: Place::of(&condition.reason),
             })
         }))
     }
 
-    /// Whether Listed is True.
+    /// Where the pool is, as they say.
     #[must_use]
-    pub fn is_listed(&self) -> bool {
-        self.written(LISTED)
-            .is_some_and(|w| w.status == ConditionStatus::True)
+    pub fn presence(&self) -> Presence {
+        let ready = self.written(READY);
+        let ready = ready.filter(|r| r.status == ConditionStatus::Unknown);
+        let ready = ready.and_then(|r| r.place);
+        match (self.absent_since(), ready) {
+            (Some(since), _) if self.is_gone() => Presence::Gone { since },
+            (Some(since), ready) => Presence::Missing {
+                since,
+                overdue: ready == Some(Place::Missing),
+            },
+            (None, _) if self.written(LISTED).is_none() => Presence::Unknown,
+            (None, Some(Place::Unmirrorable(reason))) => Presence::Unmirrorable(reason),
+            (None, _) => Presence::Listed,
+        }
     }
 
     /// Since when Listed is not True, where it is written so: the absence clock.
@@ -198,7 +262,7 @@ impl ObservedConditions {
     #[must_use]
     pub fn is_gone(&self) -> bool {
         self.written(LISTED)
-            .is_some_and(|w| w.status == ConditionStatus::False && w.gone)
+            .is_some_and(|w| w.status == ConditionStatus::False && w.place == Some(Place::Gone))
     }
 
     /// Whether any of them is written.

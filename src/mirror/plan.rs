@@ -45,8 +45,19 @@ pub struct Wanted<'a> {
     pub content: Option<&'a Desired>,
     /// What its conditions say; empty where they stay as they are.
     pub conditions: Vec<ConditionState>,
-    /// Whether the pool is gone, so that all counts are 0.
-    pub no_nodes: bool,
+    /// What a patch of the conditions makes of the counts.
+    pub counts: Counts,
+}
+
+/// What a patch of the conditions makes of the counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Counts {
+    /// They stay.
+    Kept,
+    /// The pool is gone: all are 0.
+    Zero,
+    /// It is not gone, and how many nodes it has is not known.
+    Unknown,
 }
 
 /// Whether there should be a mirror.
@@ -55,7 +66,10 @@ pub enum Existence {
     /// Its pool is listed: it is created where it is absent.
     Required,
     /// Its pool is not, as far as is known: it stays, and one that somebody deletes is not restored.
-    Kept,
+    Kept {
+        /// Whether it is taken over where it was made for the source and nobody owns it.
+        adopted: bool,
+    },
     /// It is to be deleted.
     Removed,
 }
@@ -68,14 +82,10 @@ impl Wanted<'_> {
             Step::ApplyStatus | Step::PatchStatus => {
                 let content = self.content.map(|c| c.status_fingerprint);
                 let generation = observed.map_or(0, |o| o.generation);
-                combined(&(content, generation, &self.conditions, self.no_nodes))
+                combined(&(content, generation, &self.conditions, self.counts))
             }
-            Step::Nothing
-            | Step::Create
-            | Step::ReplaceOwner
-            | Step::Apply
-            | Step::Delete
-            | Step::Conflict => {
+            Step::Delete => combined(&("delete", owner)),
+            Step::Nothing | Step::Create | Step::ReplaceOwner | Step::Apply | Step::Conflict => {
                 let content = self.content;
                 let content = content.map(|c| (c.metadata_fingerprint, c.spec_fingerprint));
                 combined(&(content, owner))
@@ -100,12 +110,12 @@ pub fn plan(
     let Some(observed) = observed else {
         return match wanted.existence {
             Existence::Required => Step::Create,
-            Existence::Kept | Existence::Removed => Step::Nothing,
+            Existence::Kept { .. } | Existence::Removed => Step::Nothing,
         };
     };
     let is_owned = observed.is_owned_by(owner);
     if wanted.existence == Existence::Removed {
-        return if is_owned {
+        return if is_owned && !observed.deleting {
             Step::Delete
         } else {
             Step::Nothing
@@ -113,17 +123,29 @@ pub fn plan(
     }
     if !is_owned {
         let step = take(observed, &source_exists, &converged);
-        // What is kept is not fought for: another may list the pool.
-        match (step, wanted.existence, wanted.content) {
-            (Some(_), Existence::Kept, _) | (None, _, None) => return Step::Nothing,
-            (Some(step), ..) => return step,
-            (None, _, Some(_)) => {}
+        match (wanted.existence, step) {
+            // What is kept is not fought for: another may list the pool.
+            (Existence::Kept { adopted }, step) => {
+                let orphan = adopted && observed.is_orphan_of(&owner.name, &source_exists);
+                let restored = step.is_none() && wanted.content.is_some();
+                if orphan && !converged(Step::ReplaceOwner) {
+                    return Step::ReplaceOwner;
+                } else if !restored {
+                    return Step::Nothing;
+                }
+            }
+            (_, Some(step)) => return step,
+            (_, None) => {}
         }
     }
     let Some(content) = wanted.content else {
         let generation = observed.observed_generation.unwrap_or(observed.generation);
         let same = observed.conditions.say(&wanted.conditions, generation)
-            && (!wanted.no_nodes || observed.no_nodes);
+            && match wanted.counts {
+                Counts::Kept => true,
+                Counts::Zero => observed.no_nodes,
+                Counts::Unknown => !observed.no_nodes,
+            };
         return if same || converged(Step::PatchStatus) {
             Step::Nothing
         } else {

@@ -39,7 +39,7 @@ fn listed(content: &Desired) -> Wanted<'_> {
         existence: Existence::Required,
         content: Some(content),
         conditions: conditions(readiness, Presence::Listed, Freshness::Fresh, None),
-        no_nodes: false,
+        counts: Counts::Kept,
     }
 }
 
@@ -386,13 +386,20 @@ fn unknown(existence: Existence, presence: Presence, freshness: Freshness) -> Wa
         existence,
         content: None,
         conditions: conditions(&shown.readiness(), presence, freshness, written),
-        no_nodes: matches!(presence, Presence::Gone { .. }),
+        counts: match presence {
+            Presence::Gone { .. } => Counts::Zero,
+            _ => Counts::Kept,
+        },
     }
 }
 
 #[test]
 fn a_mirror_that_was_not_listed_yet_stays_as_it_is() {
-    let wanted = unknown(Existence::Kept, Presence::Unknown, Freshness::Fresh);
+    let wanted = unknown(
+        Existence::Kept { adopted: false },
+        Presence::Unknown,
+        Freshness::Fresh,
+    );
     assert_eq!(step_for(&wanted, &stored(), &[]), Step::Nothing);
     let edited = changed(|o| o["status"]["phase"] = json!("x"));
     assert_eq!(step_for(&wanted, &edited, &[]), Step::Nothing);
@@ -405,14 +412,14 @@ fn of_a_mirror_that_was_not_listed_only_the_conditions_are_patched() {
         since,
         overdue: false,
     };
-    let stale = Freshness::Stale { synced: None };
+    let stale = Freshness::Stale;
     for (presence, freshness) in [
         (Presence::Unknown, stale),
         (Presence::Unknown, Freshness::Suspended { stale: false }),
         (missing, Freshness::Fresh),
         (Presence::Gone { since }, Freshness::Fresh),
     ] {
-        let wanted = unknown(Existence::Kept, presence, freshness);
+        let wanted = unknown(Existence::Kept { adopted: false }, presence, freshness);
         assert_eq!(
             step_for(&wanted, &stored(), &[]),
             Step::PatchStatus,
@@ -423,7 +430,7 @@ fn of_a_mirror_that_was_not_listed_only_the_conditions_are_patched() {
             let time = "2025-11-01T03:49:41Z".parse().expect("a time");
             let conditions = wanted.conditions.iter().map(|c| c.with_time(time, Some(3)));
             o["status"]["conditions"] = json!(conditions.collect::<Vec<_>>());
-            if wanted.no_nodes {
+            if wanted.counts == Counts::Zero {
                 o["status"]["counts"] = json!(crate::api::PoolCounts::zero());
             }
         });
@@ -459,7 +466,7 @@ fn only_what_is_owned_is_deleted() {
 fn a_mirror_of_a_missing_pool_is_neither_restored_nor_fought_for() {
     let content = content(&pool());
     let kept = Wanted {
-        existence: Existence::Kept,
+        existence: Existence::Kept { adopted: false },
         ..listed(&content)
     };
     assert_eq!(
@@ -476,9 +483,9 @@ fn a_mirror_of_a_missing_pool_is_neither_restored_nor_fought_for() {
         assert_eq!(step_for(&kept, &object, &[]), expected, "{references}");
     }
     let unknown = unknown(
-        Existence::Kept,
+        Existence::Kept { adopted: false },
         Presence::Unknown,
-        Freshness::Stale { synced: None },
+        Freshness::Stale,
     );
     let orphan = changed(|o| o["metadata"]["ownerReferences"] = json!([]));
     assert_eq!(step_for(&unknown, &orphan, &[]), Step::Nothing);
@@ -493,7 +500,7 @@ fn a_time_that_is_known_is_part_of_what_a_condition_says() {
         overdue: false,
     };
     let wanted = Wanted {
-        existence: Existence::Kept,
+        existence: Existence::Kept { adopted: false },
         conditions: conditions(&content.readiness, presence, Freshness::Fresh, None),
         ..listed(&content)
     };

@@ -38,8 +38,17 @@ pub struct Absence {
     pub first: bool,
     /// Whether the mirror says already that the pool is gone.
     pub gone: bool,
-    /// When the cloud last said that it has the pool.
-    pub found: Option<Instant>,
+    /// What came of the last question for it.
+    pub asked: Option<Question>,
+}
+
+/// What came of the question whether the cloud has a pool that its list lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// It has the pool.
+    Found(Instant),
+    /// It did not say.
+    Failed(Instant),
 }
 
 /// How many mirrors there are and how many of them are missing, without those that are gone and those
@@ -80,12 +89,17 @@ impl PruneRules {
             .into_iter()
             .filter(|a| !a.first && self.overdue(a.since, started))
             .filter(|a| !(a.gone && self.policy == PrunePolicy::Retain))
-            .filter(|a| {
-                a.found
-                    .is_none_or(|found| now.duration_since(found) >= RECHECK)
+            .filter(|a| match a.asked {
+                Some(Question::Found(at)) => now.duration_since(at) >= RECHECK,
+                Some(Question::Failed(_)) | None => true,
             })
             .collect();
-        due.sort_by(|a, b| (a.since, &a.name).cmp(&(b.since, &b.name)));
+        // Those that the cloud did not answer for come last, or they would keep the others waiting for ever.
+        let failed = |a: &Absence| match a.asked {
+            Some(Question::Failed(at)) => Some(at),
+            Some(Question::Found(_)) | None => None,
+        };
+        due.sort_by(|a, b| (failed(a), a.since, &a.name).cmp(&(failed(b), b.since, &b.name)));
         due.truncate(MAX_CONFIRMATIONS);
         due.into_iter().map(|a| a.name).collect()
     }
@@ -119,7 +133,7 @@ mod tests {
             since: at(since),
             first: false,
             gone: false,
-            found: None,
+            asked: None,
         }
     }
 
@@ -194,7 +208,7 @@ mod tests {
         let rules = rules(PrunePolicy::Delete, 0, 50);
         let found = Instant::now();
         let hidden = Absence {
-            found: Some(found),
+            asked: Some(Question::Found(found)),
             ..absence("a", 0)
         };
         for (later, asked) in [(0, 0), (599, 0), (600, 1)] {
@@ -202,6 +216,19 @@ mod tests {
             let due = rules.to_confirm([hidden.clone()], at(1_000), now);
             assert_eq!(due.len(), asked, "{later}");
         }
+    }
+
+    #[test]
+    fn pools_that_the_cloud_did_not_answer_for_come_last() {
+        let rules = rules(PrunePolicy::Delete, 0, 50);
+        let now = Instant::now();
+        let absences = (0..25).map(|i| Absence {
+            asked: (i < 22).then(|| Question::Failed(now - Duration::from_secs(i))),
+            ..absence(&format!("p{i:02}"), 0)
+        });
+        let asked = rules.to_confirm(absences, at(9), now);
+        assert_eq!(names(&asked[..5]), ["p22", "p23", "p24", "p21", "p20"]);
+        assert_eq!(asked.len(), 20);
     }
 
     #[test]

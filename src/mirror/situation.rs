@@ -4,9 +4,7 @@ use jiff::Timestamp;
 
 use super::desired::{Readiness, SkipReason};
 use super::observed::ObservedConditions;
-use crate::api::conditions::{
-    ConditionState, ConditionStatus, LISTED, READY, SYNCED, whole_seconds,
-};
+use crate::api::conditions::{ConditionState, ConditionStatus, LISTED, READY, SYNCED};
 
 /// Reason of Listed and Ready: the pool is not in the list.
 pub(super) const MISSING: &str = "Missing";
@@ -16,7 +14,7 @@ pub(super) const GONE: &str = "Gone";
 /// Where a pool is, as complete listings tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
-    /// This process has seen no complete listing since the mirror: Listed stays as it is.
+    /// This process has seen no complete listing since the mirror: it is where the conditions say.
     Unknown,
     /// In the last one.
     Listed,
@@ -42,10 +40,7 @@ pub enum Freshness {
     /// No older than the source's `freshUntil` allows.
     Fresh,
     /// Older than that.
-    Stale {
-        /// When the last pass that succeeded began; nothing where none did.
-        synced: Option<Timestamp>,
-    },
+    Stale,
     /// Nobody asks the cloud.
     Suspended {
         /// Whether it is older than `freshUntil` allows, too.
@@ -64,8 +59,8 @@ impl Presence {
     }
 }
 
-/// The conditions of a mirror whose pool is as `readiness` says where it works, and whose conditions
-/// are `written` now. Nothing where they stay as they are.
+/// The conditions of a mirror whose pool is as `readiness` says where it works. `written` are those
+/// that the controller wrote last. Nothing where they stay as they are.
 #[must_use]
 pub fn conditions(
     readiness: &Readiness,
@@ -76,22 +71,19 @@ pub fn conditions(
     if presence == Presence::Unknown && freshness == Freshness::Fresh {
         return Vec::new();
     }
-    let listed = match presence {
-        Presence::Unknown => written.and_then(listed_as_written),
-        other => Some(listed(other)),
+    let shown = match presence {
+        Presence::Unknown => written.map_or(presence, ObservedConditions::presence),
+        told => told,
     };
-    let mut conditions = vec![
-        ready(readiness, presence, freshness),
-        synced(presence, freshness),
-    ];
-    conditions.extend(listed);
+    let mut conditions = vec![ready(readiness, shown, freshness), synced(shown, freshness)];
+    conditions.extend(listed(shown));
     conditions
 }
 
 fn ready(readiness: &Readiness, presence: Presence, freshness: Freshness) -> ConditionState {
     let stale = matches!(
         freshness,
-        Freshness::Stale { .. } | Freshness::Suspended { stale: true }
+        Freshness::Stale | Freshness::Suspended { stale: true }
     );
     let unknown =
         |reason, message| ConditionState::new(READY, ConditionStatus::Unknown, reason, message);
@@ -133,16 +125,13 @@ fn synced(presence: Presence, freshness: Freshness) -> ConditionState {
             "Suspended",
             "the source is suspended: nobody asks the cloud".to_owned(),
         ),
-        (Freshness::Stale { synced }, _) => {
-            let since = match synced {
-                Some(synced) => format!("no pass has succeeded since {}", whole_seconds(synced).0),
-                None => "no pass has succeeded yet".to_owned(),
-            };
-            not(
-                "ListFailed",
-                format!("{since}; the condition Ready of the source says why"),
-            )
-        }
+        // Without the time: it would be another message of all mirrors for each pass that takes so long
+        // that what it has seen is old when it ends.
+        (Freshness::Stale, _) => not(
+            "ListFailed",
+            "no pass has succeeded lately; lastSyncTime of the source says since when, its condition Ready why"
+                .to_owned(),
+        ),
         (Freshness::Fresh, Presence::Unmirrorable(reason)) => not(
             reason.as_str(),
             "the pool as it is now can't be mirrored; status.skipped of the source says why"
@@ -152,11 +141,12 @@ fn synced(presence: Presence, freshness: Freshness) -> ConditionState {
     }
 }
 
-fn listed(presence: Presence) -> ConditionState {
+fn listed(presence: Presence) -> Option<ConditionState> {
     let not = |reason, message, since| {
         ConditionState::new(LISTED, ConditionStatus::False, reason, message).since(since)
     };
-    match presence {
+    Some(match presence {
+        Presence::Unknown => return None,
         Presence::Missing { since, .. } => {
             not(MISSING, "the cloud's list does not hold the pool", since)
         }
@@ -165,22 +155,9 @@ fn listed(presence: Presence) -> ConditionState {
             "the cloud's list does not hold the pool, and asked for it by its id the cloud says that there is none",
             since,
         ),
-        Presence::Unknown | Presence::Listed | Presence::Unmirrorable(_) => {
+        Presence::Listed | Presence::Unmirrorable(_) => {
             ConditionState::new(LISTED, ConditionStatus::True, "Listed", "")
         }
-    }
-}
-
-/// Listed as it is written; nothing where it is not.
-fn listed_as_written(written: &ObservedConditions) -> Option<ConditionState> {
-    Some(match (written.absent_since(), written.is_gone()) {
-        (Some(since), true) => listed(Presence::Gone { since }),
-        (Some(since), false) => listed(Presence::Missing {
-            since,
-            overdue: false,
-        }),
-        (None, _) if written.is_listed() => listed(Presence::Listed),
-        (None, _) => return None,
     })
 }
 

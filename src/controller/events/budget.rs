@@ -25,8 +25,9 @@ const OF_ITS_MIRRORS: Rate = Rate {
     burst: 100,
     refill: Duration::from_secs(3),
 };
-/// Buckets that are kept before the full ones are dropped.
-const MAX_BUCKETS: usize = 256;
+/// So much is kept at least before what is of no use any more is dropped. Each time twice as much as was
+/// then left, so that sweeping takes no more time than filling.
+const MIN_SWEEP: usize = 256;
 
 /// What of it is left.
 #[derive(Debug, Default)]
@@ -34,6 +35,8 @@ pub(in crate::controller) struct Budget {
     objects: Buckets,
     sources: Buckets,
     restored: HashMap<Key, Instant>,
+    /// So many are kept before the old ones are dropped.
+    restored_limit: usize,
     left_out: u64,
 }
 
@@ -45,7 +48,9 @@ impl Budget {
         source: &Key,
         now: Instant,
     ) -> bool {
-        let given = self.objects.take(mirror, OF_AN_OBJECT, now)
+        // The source first: of a mass of mirrors only a few get as far as a bucket of their own.
+        let given = self.sources.left(source, OF_ITS_MIRRORS, now)
+            && self.objects.take(mirror, OF_AN_OBJECT, now)
             && self.sources.take(source, OF_ITS_MIRRORS, now);
         self.count(given, source)
     }
@@ -58,10 +63,13 @@ impl Budget {
 
     /// Whether there may be one about the restoration of `mirror`.
     pub(in crate::controller) fn restoration(&mut self, mirror: &Key, now: Instant) -> bool {
-        self.restored
-            .retain(|_, last| now.duration_since(*last) < RESTORED_GAP);
-        if self.restored.contains_key(mirror) {
+        let recent = |last: &Instant| now.duration_since(*last) < RESTORED_GAP;
+        if self.restored.get(mirror).is_some_and(recent) {
             return false;
+        }
+        if self.restored.len() >= self.restored_limit {
+            self.restored.retain(|_, last| recent(last));
+            self.restored_limit = MIN_SWEEP.max(2 * self.restored.len());
         }
         self.restored.insert(mirror.clone(), now);
         true
@@ -80,7 +88,10 @@ impl Budget {
 
 /// Buckets of tokens, one for each object. One that is not kept is full.
 #[derive(Debug, Default)]
-struct Buckets(HashMap<Key, Bucket>);
+struct Buckets {
+    buckets: HashMap<Key, Bucket>,
+    limit: usize,
+}
 
 #[derive(Debug)]
 struct Bucket {
@@ -90,11 +101,18 @@ struct Bucket {
 }
 
 impl Buckets {
+    fn left(&self, key: &Key, rate: Rate, now: Instant) -> bool {
+        let bucket = self.buckets.get(key);
+        bucket.is_none_or(|b| b.refilled(rate, now) > 0)
+    }
+
     fn take(&mut self, key: &Key, rate: Rate, now: Instant) -> bool {
-        if self.0.len() >= MAX_BUCKETS && !self.0.contains_key(key) {
-            self.0.retain(|_, b| b.refilled(rate, now) < rate.burst);
+        if self.buckets.len() >= self.limit {
+            self.buckets
+                .retain(|_, b| b.refilled(rate, now) < rate.burst);
+            self.limit = MIN_SWEEP.max(2 * self.buckets.len());
         }
-        let bucket = self.0.entry(key.clone()).or_insert(Bucket {
+        let bucket = self.buckets.entry(key.clone()).or_insert(Bucket {
             left: rate.burst,
             since: now,
         });
@@ -165,11 +183,11 @@ mod tests {
             now += Duration::from_secs(1);
         }
         assert!(
-            budget.objects.0.len() <= 2 * MAX_BUCKETS,
+            budget.objects.buckets.len() <= 2 * MIN_SWEEP,
             "{}",
-            budget.objects.0.len()
+            budget.objects.buckets.len()
         );
-        assert!(budget.restored.len() <= 60);
+        assert!(budget.restored.len() <= MIN_SWEEP);
     }
 
     #[test]

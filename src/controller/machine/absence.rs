@@ -14,7 +14,7 @@ use crate::controller::key::Key;
 use crate::controller::report::PruneHalt;
 use crate::controller::source::Source;
 use crate::mirror::{
-    Absence, Disappearance, Observed, Presence, PruneRules, SkipReason, is_leaving,
+    Absence, Disappearance, Observed, Presence, PruneRules, Question, SkipReason, is_leaving,
 };
 
 /// What Kubernetes' times leave out of a second, at most.
@@ -57,9 +57,13 @@ impl Machine {
         let unmirrorable: HashSet<&str> =
             state.unmirrorable.iter().map(|s| s.id.as_str()).collect();
         let mut kept = Vec::new();
+        let mut dropped = Vec::new();
         let mut absences = Vec::new();
+        let exists = |uid: &str| self.uids.contains_key(uid);
         for (name, mut claim) in claims {
-            let Some(observed) = observed(&name).filter(|o| is_ours(o, state, &claim)) else {
+            let ours = observed(&name).filter(|o| is_ours(o, state, &claim, exists));
+            let Some(observed) = ours else {
+                dropped.push(name);
                 continue;
             };
             claim.skip = None;
@@ -70,23 +74,34 @@ impl Machine {
                 there.mirrors += 1;
             } else {
                 let absence = absence(&name, &mut claim, observed, state, pass);
-                let overdue = !absence.first && rules.overdue(absence.since, pass.started);
+                // By both clocks: the one may be set, the other ends with the process.
+                let passed = claim.missed.is_none_or(|(_, missed)| {
+                    pass.left.duration_since(missed) >= rules.grace_period
+                });
+                let overdue =
+                    !absence.first && passed && rules.overdue(absence.since, pass.started);
                 claim.presence = presence(&absence, overdue);
                 let phase = claim.desired.as_ref().map_or(&observed.phase, |d| &d.phase);
                 if !absence.gone && !is_leaving(phase.as_deref()) {
                     there.mirrors += 1;
                     there.missing += 1;
                 }
-                absences.push(absence);
+                absences.extend(passed.then_some(absence));
             }
             kept.push((name, claim));
         }
         state.claims.extend(kept);
-        if rules.halt(there) {
-            state.halt = Some(too_many_missing(there, &rules));
+        let halted = rules.halt(there);
+        state.halt = halted.then(|| too_many_missing(there, &rules));
+        for name in dropped {
+            self.forget_unclaimed(&Key {
+                namespace: key.namespace.clone(),
+                name,
+            });
+        }
+        if halted {
             return;
         }
-        state.halt = None;
         pass.confirming = rules.to_confirm(absences, pass.started, now.instant);
         if !pass.confirming.is_empty() {
             self.confirmations.push_back((key.clone(), pass.id));
@@ -126,32 +141,59 @@ impl Machine {
         let Some(state) = self.sources.get_mut(key) else {
             return;
         };
-        let generation = state.source.generation;
         let Some(pass) = state.writing().filter(|p| p.id == id) else {
             return;
         };
-        let asked = std::mem::take(&mut pass.confirming);
-        // What is asked for now may be another cloud, or other pools of it.
-        let holds = pass.generation == generation;
-        let fingerprint = pass.key;
-        if asked.is_empty() {
+        if pass.confirming.is_empty() {
             return;
         }
+        let unasked = pass.confirming.get(answers.pools.len()).cloned();
+        let fingerprint = pass.key;
+        let mut failed = Vec::new();
         if let Some(ListingError { failure, rejected }) = answers.failure {
             pass.retry_after = failure.retry_after;
-            state.halt = Some(confirmation_failed(&failure.message));
             if let Some(fingerprint) = fingerprint {
                 self.keys.ended(fingerprint, id, Some(false));
                 if rejected {
                     self.reject_key(key, fingerprint, now);
                 }
             }
+            failed.extend(unasked.map(|name| (name, failure.message)));
         }
-        if holds {
-            for (name, answer) in answers.pools {
-                self.answered(key, &name, answer, now);
+        for (name, answer) in answers.pools {
+            match answer {
+                PoolAnswer::Failed(message) => failed.push((name, message)),
+                answer => self.answered(key, &name, answer, now),
             }
         }
+        if let Some(state) = self.sources.get_mut(key) {
+            for (name, _) in &failed {
+                if let Some(claim) = state.claims.get_mut(name) {
+                    claim.asked = Some(Question::Failed(now.instant));
+                }
+            }
+            state.halt = failed.first().map(|_| confirmation_failed(&failed));
+        }
+        self.end_confirmation(key, now);
+    }
+
+    /// Asks the cloud no more about missing pools: what it says is of no use now.
+    pub(super) fn give_up_confirmation(&mut self, key: &Key, now: Now) {
+        let Some(pass) = self.sources.get_mut(key).and_then(SourceState::writing) else {
+            return;
+        };
+        if !pass.confirming.is_empty() {
+            self.given_up.push(pass.id);
+            self.end_confirmation(key, now);
+        }
+    }
+
+    /// Plans the writes of the pools that the cloud was asked about.
+    fn end_confirmation(&mut self, key: &Key, now: Now) {
+        let Some(pass) = self.sources.get_mut(key).and_then(SourceState::writing) else {
+            return;
+        };
+        let asked = std::mem::take(&mut pass.confirming);
         self.plan_writes(key, asked, now);
         if let Some(pass) = self.sources.get_mut(key).and_then(SourceState::writing) {
             pass.outstanding -= 1;
@@ -185,13 +227,13 @@ impl Machine {
             (PoolAnswer::NotFound, PrunePolicy::Retain) => {
                 claim.presence = Presence::Gone { since };
                 let gone = claim.desired.as_ref().map(|d| d.of_a_gone_pool());
-                claim.desired = gone.map(Arc::new);
+                claim.gone = gone.map(Arc::new);
             }
             (PoolAnswer::Found { workspace }, _) => {
                 // Where the cloud does not say, it is where it was listed last.
                 let desired = claim.desired.as_ref().map(|d| d.workspace.clone());
                 let workspace = workspace.or(desired).or(shown);
-                claim.found = Some(now.instant);
+                claim.asked = Some(Question::Found(now.instant));
                 claim.presence = Presence::Missing {
                     since,
                     overdue: true,
@@ -200,14 +242,22 @@ impl Machine {
                     claim.removal = Some((Removal::Deselected, now.instant));
                 }
             }
+            (PoolAnswer::Failed(_), _) => {}
         }
     }
 }
 
 /// Whether a mirror is the source's, though no listing names it.
-fn is_ours(observed: &Observed, state: &SourceState, claim: &Claim) -> bool {
+fn is_ours(
+    observed: &Observed,
+    state: &SourceState,
+    claim: &Claim,
+    source_exists: impl Fn(&str) -> bool,
+) -> bool {
     let orphan = observed.controller.is_none() && observed.managed_by_us;
-    observed.is_owned_by(&state.owner) || orphan && claim.desired.is_some()
+    observed.is_owned_by(&state.owner)
+        || orphan && claim.desired.is_some()
+        || observed.is_orphan_of(&state.owner.name, source_exists)
 }
 
 /// Since when a pool is missing that the listing of `pass` lacks.
@@ -224,18 +274,22 @@ fn absence(
     let (since, gone) = match claim.presence {
         Presence::Missing { since, .. } => (same_spec.then_some(since), false),
         Presence::Gone { since } => (same_spec.then_some(since), true),
-        Presence::Unknown => (stored(), observed.conditions.is_gone()),
+        Presence::Unknown => (
+            stored(),
+            observed.status_is_ours && observed.conditions.is_gone(),
+        ),
         Presence::Listed | Presence::Unmirrorable(_) => (None, false),
     };
     if since.is_none() {
-        claim.missed_by = pass.id;
+        claim.missed = Some((pass.id, pass.left));
     }
     Absence {
         name: name.clone(),
-        since: since.unwrap_or(pass.started),
-        first: claim.missed_by == pass.id,
+        // The clock may have been set back since.
+        since: since.map_or(pass.started, |since| since.min(pass.started)),
+        first: claim.missed.is_some_and(|(by, _)| by == pass.id),
         gone,
-        found: claim.found,
+        asked: claim.asked,
     }
 }
 
@@ -271,11 +325,16 @@ fn too_many_missing(there: Disappearance, rules: &PruneRules) -> PruneHalt {
     }
 }
 
-fn confirmation_failed(message: &str) -> PruneHalt {
+fn confirmation_failed(failed: &[(Arc<str>, String)]) -> PruneHalt {
+    let (name, message) = failed.first().map_or(("", ""), |(n, m)| (n, m));
+    let others = match failed.len() {
+        0 | 1 => String::new(),
+        more => format!(" and {} others", more - 1),
+    };
     PruneHalt {
         reason: "ConfirmationFailed",
         message: format!(
-            "the cloud could not be asked whether missing pools are gone, so their mirrors stay; the next pass asks again: {message}"
+            "the cloud does not say whether the missing pool {name}{others} is gone, so its mirror stays; a later pass asks again: {message}"
         ),
     }
 }

@@ -7,16 +7,32 @@ use super::mirrors::Decision;
 use super::state::Claim;
 use super::{Machine, Now};
 use crate::controller::key::Key;
-use crate::mirror::{Desired, Existence, Freshness, Observed, Presence, Wanted, conditions};
+use crate::mirror::{
+    Counts, Desired, Existence, Freshness, Observed, ObservedConditions, Presence, Wanted,
+    conditions,
+};
 
 /// How long what the cloud said of a pool holds as the reason to delete its mirror.
 const CONFIRMED_FOR: Duration = Duration::from_mins(1);
 
 impl Claim {
-    /// What the mirror should be that is `observed`.
+    /// What the mirror should hold where the pool is as `presence` says, as far as it is known.
+    fn content(&self, presence: Presence) -> Option<&Arc<Desired>> {
+        let is_gone = matches!(presence, Presence::Gone { .. });
+        let gone = self.gone.as_ref().filter(|_| is_gone);
+        gone.or(self.desired.as_ref())
+    }
+
+    /// What is written now.
+    pub(super) fn written_content(&self) -> Option<Arc<Desired>> {
+        self.content(self.presence).cloned()
+    }
+
+    /// What the mirror should be that is `observed`, with the conditions that the controller has `written`.
     pub(super) fn wanted<'a>(
         &'a self,
         observed: Option<&Observed>,
+        written: Option<&ObservedConditions>,
         presence: Presence,
         freshness: Freshness,
         now: Instant,
@@ -30,29 +46,39 @@ impl Claim {
             }
             (None, None) => None,
         };
-        let conditions = readiness.map(|readiness| {
-            let written = observed.map(|o| &o.conditions);
-            conditions(readiness, presence, freshness, written)
-        });
+        let conditions =
+            readiness.map(|readiness| conditions(readiness, presence, freshness, written));
         let confirmed = |at: Instant| now.duration_since(at) < CONFIRMED_FOR;
         let existence = match (presence, self.removal) {
             (_, Some((_, at))) if confirmed(at) => Existence::Removed,
             (Presence::Listed, _) => Existence::Required,
-            _ => Existence::Kept,
+            (presence, _) => Existence::Kept {
+                adopted: presence.absent_since().is_some(),
+            },
         };
+        let gone = matches!(presence, Presence::Gone { .. });
+        // Its counts are 0 since it was called gone, and it is not.
+        let back =
+            presence.absent_since().is_some() && written.is_some_and(ObservedConditions::is_gone);
         Wanted {
             existence,
-            content: self.desired.as_deref(),
+            content: self.content(presence).map(|content| &**content),
             conditions: conditions.unwrap_or_default(),
-            no_nodes: matches!(presence, Presence::Gone { .. }),
+            counts: match (gone, back) {
+                (true, _) => Counts::Zero,
+                (false, true) => Counts::Unknown,
+                (false, false) => Counts::Kept,
+            },
         }
     }
 
     /// The pool is in a complete listing, as `desired`.
     pub(super) fn is_listed(&mut self, desired: Arc<Desired>) {
         self.desired = Some(desired);
+        self.gone = None;
         self.presence = Presence::Listed;
-        self.found = None;
+        self.missed = None;
+        self.asked = None;
         self.removal = None;
     }
 }
@@ -71,15 +97,34 @@ impl Machine {
         }
     }
 
-    /// Knows all mirrors of a source as its own.
-    pub(super) fn claim_all_owned(&mut self, source: &Key) {
-        let Some(state) = self.sources.get(source) else {
-            return;
+    /// Whose a mirror is: the source's that its controller reference names, or the one's that it was made
+    /// for, where nobody owns it.
+    pub(super) fn source_of(&self, mirror: &Key) -> Option<Key> {
+        let observed = self.mirrors.get(mirror)?.observed.as_deref()?;
+        let controller = observed.controller.as_ref();
+        let owner = controller.and_then(|c| self.uids.get(&c.uid));
+        let made_for = || {
+            let name = observed.source.clone()?;
+            let source = Key {
+                namespace: mirror.namespace.clone(),
+                name: (*name).into(),
+            };
+            let orphan = observed.is_orphan_of(&name, |uid| self.uids.contains_key(uid));
+            (orphan && self.sources.contains_key(&source)).then_some(source)
         };
-        let owned = self.mirrors.owned_by(&state.owner);
-        let owned: Vec<Key> = owned.cloned().collect();
-        for mirror in owned {
-            self.claim_owned(source, &mirror);
+        owner.cloned().or_else(made_for)
+    }
+
+    /// Knows the mirrors of all sources, or of one, as theirs.
+    pub(super) fn claim_all_owned(&mut self, only: Option<&Key>) {
+        let mirrors = self.mirrors.keys();
+        let owned: Vec<(Key, Key)> = mirrors
+            .filter(|mirror| only.is_none_or(|source| source.namespace == mirror.namespace))
+            .filter_map(|mirror| Some((self.source_of(mirror)?, mirror.clone())))
+            .filter(|(source, _)| only.is_none_or(|only| only == source))
+            .collect();
+        for (source, mirror) in owned {
+            self.claim_owned(&source, &mirror);
         }
     }
 
@@ -88,16 +133,12 @@ impl Machine {
         if std::mem::replace(&mut self.synced, true) {
             return;
         }
-        let owned: Vec<(Key, Key)> = self
-            .mirrors
-            .controllers()
-            .filter_map(|(mirror, uid)| Some((self.uids.get(uid)?.clone(), mirror.clone())))
-            .collect();
-        for (source, mirror) in owned {
-            self.claim_owned(&source, &mirror);
-        }
+        self.claim_all_owned(None);
         let sources: Vec<Key> = self.sources.keys().cloned().collect();
         for source in sources {
+            if let Some(state) = self.sources.get_mut(&source) {
+                state.settle_first(now);
+            }
             self.assess(&source, now);
             self.write_all(&source, now);
         }

@@ -125,6 +125,9 @@ impl Machine {
                 Leave::Given => {
                     self.listings.remove(index);
                     pass.asking = true;
+                    // It may have waited for others that use the key.
+                    pass.left = now.instant;
+                    pass.started = now.wall;
                     pass.deadline = now.instant + LISTING_DEADLINE;
                     return self.list(key);
                 }

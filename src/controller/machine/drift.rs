@@ -42,11 +42,12 @@ impl Machine {
 
     /// A mirror was changed by somebody else: looks whether it has to be repaired. `controller` is
     /// the uid that its controller reference names now.
-    fn drifted(&mut self, key: &Key, controller: Option<&str>, now: Now) {
-        if let Some(owner) = controller.and_then(|uid| self.uids.get(uid)).cloned() {
+    pub(super) fn drifted(&mut self, key: &Key, controller: Option<&str>, now: Now) {
+        if let Some(owner) = self.source_of(key) {
             self.claim_owned(&owner, key);
         }
-        let exists = self.mirrors.get(key).is_some_and(|m| m.observed.is_some());
+        let mirror = self.mirrors.get(key);
+        let removed = mirror.is_some_and(|m| m.removed);
         let mut claimants = Vec::new();
         for (source, state) in &mut self.sources {
             if source.namespace != key.namespace {
@@ -70,7 +71,7 @@ impl Machine {
                 self.drop_claim_of_the_deleted(&source, &key.name, now);
                 continue;
             };
-            self.note_edit(&source, &key.name, exists, order.step);
+            self.note_edit(&source, &key.name, removed, order.step);
             if self.is_held(&source, &key.name) {
                 continue;
             }
@@ -87,18 +88,18 @@ impl Machine {
 
     /// Remembers what somebody else did to a mirror. Where a write is to come anyway, what the watch
     /// shows may be an own one whose answer was lost.
-    fn note_edit(&mut self, source: &Key, name: &Arc<str>, exists: bool, step: Step) {
+    fn note_edit(&mut self, source: &Key, name: &Arc<str>, removed: bool, step: Step) {
         let Some(claim) = self.sources.get_mut(source).and_then(|s| s.claim(name)) else {
             return;
         };
         let edit = match step {
-            Step::Create if !exists => Edit::Deleted,
+            Step::Create if !removed => Edit::Deleted,
             Step::Apply => Edit::Object,
             Step::ApplyStatus => Edit::Status,
             _ => return,
         };
         if claim.queued.is_none() && !claim.in_pass && claim.conflicts == 0 && claim.failures == 0 {
-            claim.edit.get_or_insert(edit);
+            claim.edit.get_or_insert((edit, false));
         }
     }
 

@@ -12,24 +12,34 @@ use crate::controller::events::{
 use crate::controller::key::Key;
 use crate::mirror::{Observed, Step};
 
-/// What is new once `order` is accepted for a mirror that is `observed`.
-pub(super) fn news_of(order: &Order, claim: &Claim, observed: Option<&Observed>) -> Vec<News> {
-    let Some(observed) = observed else {
-        return Vec::new();
-    };
-    match (order.step, claim.removal) {
+/// Events that are published at once: they come after mirrors.
+const MAX_PUBLISHING: usize = 4;
+
+/// What is new once `order` is accepted for a mirror that is `observed`, whose uid comes first.
+pub(super) fn news_of(
+    order: &Order,
+    claim: &Claim,
+    observed: Option<&Observed>,
+) -> Option<Box<(Box<str>, Vec<News>)>> {
+    let observed = observed?;
+    let news = match (order.step, claim.removal) {
         (Step::ApplyStatus, _) => of_mirror(observed, claim.desired.as_deref(), &order.conditions),
         (Step::PatchStatus, _) => of_mirror(observed, None, &order.conditions),
         (Step::Delete, Some((removal, _))) => {
             vec![of_removal(removal, observed.phase.as_deref())]
         }
         _ => Vec::new(),
-    }
+    };
+    (!news.is_empty()).then(|| Box::new((observed.uid.clone(), news)))
 }
 
 impl Machine {
-    pub(super) fn next_event(&mut self) -> Option<Action> {
+    pub(super) fn next_event(&mut self, now: Now) -> Option<Action> {
+        if self.publishing >= MAX_PUBLISHING || self.writes.is_paused(now.instant) {
+            return None;
+        }
         let event = self.events.pop_front()?;
+        self.publishing += 1;
         Some(Action::Publish(Box::new(event)))
     }
 

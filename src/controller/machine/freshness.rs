@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::state::SourceState;
+use super::state::{SourceState, Stage};
 use super::{Machine, Now};
 use crate::api::conditions::whole_seconds;
 use crate::controller::key::Key;
@@ -14,6 +14,9 @@ use crate::mirror::Freshness;
 /// How long the first pass after a start or a pause may take before data that is old is called so. The
 /// pass most often ends sooner, and then nothing needs to be written.
 const SETTLING: Duration = Duration::from_mins(1);
+
+/// How long a source is not looked at, at most.
+const MAX_LOOK: Duration = Duration::from_mins(1);
 
 impl SourceState {
     /// A first pass is about to begin: what it finds is waited for.
@@ -44,7 +47,6 @@ impl Machine {
     pub(super) fn synced_at(&mut self, key: &Key, started: Timestamp) {
         let interval = self.interval(key);
         if let Some(state) = self.sources.get_mut(key) {
-            state.synced_at = Some(whole_seconds(started).0);
             state.fresh_until = fresh_until(started, interval).map(|t| whole_seconds(t).0);
         }
     }
@@ -58,14 +60,18 @@ impl Machine {
         let limit = state.fresh_until(interval);
         let is_old = limit.is_none_or(|limit| now.wall > limit);
         let suspended = state.suspended();
+        let unbegun =
+            matches!(state.stage, Stage::Idle) && state.due.is_some_and(|due| due <= now.instant);
+        if unbegun && state.settling.is_some() {
+            // There was no place for the first pass yet.
+            state.settle_first(now);
+        }
         let waits = state
             .settling
             .filter(|until| now.instant < *until && !suspended);
         let next = match (suspended, is_old) {
             (true, _) => Freshness::Suspended { stale: is_old },
-            (false, true) => Freshness::Stale {
-                synced: state.synced_at,
-            },
+            (false, true) => Freshness::Stale,
             (false, false) => Freshness::Fresh,
         };
         let ages = limit.filter(|_| !is_old);
@@ -102,5 +108,6 @@ impl Machine {
 /// How long it is until `limit` has passed.
 fn until(limit: Timestamp, now: Timestamp) -> Duration {
     let left = Duration::try_from(limit.duration_since(now)).unwrap_or_default();
-    left + Duration::from_millis(1)
+    // The clock of the wall may be set meanwhile.
+    (left + Duration::from_millis(1)).min(MAX_LOOK)
 }

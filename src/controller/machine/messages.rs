@@ -13,7 +13,7 @@ use crate::controller::key::Key;
 use crate::controller::report::{PassFailure, Report};
 use crate::controller::source::{Settings, Source};
 use crate::mirror::apply::{WriteError, Written};
-use crate::mirror::{Desired, Observed, Owner, Step};
+use crate::mirror::{Counts, Desired, Observed, Owner, Step};
 use crate::modelarts::Credentials;
 
 /// The time, by both clocks.
@@ -50,6 +50,8 @@ pub enum Input {
     Checked(Key, Box<str>, Result<bool, WriteError>),
     /// The cloud was asked about the pools that a pass missed.
     Confirmed(Key, u64, Confirmation),
+    /// An event was published, or could not be.
+    Published,
     /// A write ended.
     Written(WriteTicket, Result<Written, WriteError>),
     /// The write of a source's status ended.
@@ -96,7 +98,7 @@ pub enum Action {
         /// Their ids.
         pools: Vec<Arc<str>>,
     },
-    /// Publish an event. Nothing waits for it.
+    /// Publish an event.
     Publish(Box<Event>),
     /// Give up the listing of a pass, where it goes on.
     GiveUp {
@@ -154,8 +156,8 @@ pub struct WriteOrder {
     pub observed: Option<Box<Observed>>,
     /// The conditions to write with the status.
     pub conditions: Vec<Condition>,
-    /// Whether a patch of the status sets all counts to 0.
-    pub no_nodes: bool,
+    /// What a patch of the status makes of the counts.
+    pub counts: Counts,
 }
 
 /// What the cloud says of pools that its list lacks.
@@ -163,7 +165,7 @@ pub struct WriteOrder {
 pub struct Confirmation {
     /// Its answers, in the order in which it was asked.
     pub pools: Vec<(Arc<str>, PoolAnswer)>,
-    /// Why it was not asked about the others.
+    /// Why it was not asked about the others; the first of them is the one that failed.
     pub failure: Option<ListingError>,
 }
 
@@ -177,6 +179,8 @@ pub enum PoolAnswer {
         /// Its workspace, where it says so.
         workspace: Option<Box<str>>,
     },
+    /// The cloud does not say, of this pool alone.
+    Failed(String),
 }
 
 /// Credentials from a Secret.

@@ -16,7 +16,7 @@ use crate::controller::key::Key;
 use crate::controller::pace::Repairs;
 use crate::mirror::apply::{WriteError, Written};
 use crate::mirror::{
-    Existence, Fingerprint, Freshness, Observed, ObservedConditions, Owner, Presence, Skip,
+    Counts, Existence, Fingerprint, Freshness, Observed, ObservedConditions, Owner, Presence, Skip,
     SkipReason, Step, Wanted, plan,
 };
 
@@ -26,12 +26,18 @@ pub(super) struct Mirrors(HashMap<Key, MirrorState>);
 
 /// One mirror that exists, or did.
 #[derive(Default)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "independent facts: any of them may hold with any other"
+)]
 pub(super) struct MirrorState {
     pub(super) observed: Option<Box<Observed>>,
     /// The conditions before somebody else changed the status: their times come back with it.
     changed: Option<Box<ObservedConditions>>,
     /// A write is under way.
     pub(super) busy: bool,
+    /// The controller itself has deleted it.
+    pub(super) removed: bool,
     /// The version at which it was last seen deleted: the answer to a write that was made before
     /// arrives later, and must not bring it back.
     gone_at: u64,
@@ -67,7 +73,7 @@ pub(super) struct Order {
     pub(super) step: Step,
     pub(super) intent: Fingerprint,
     pub(super) conditions: Vec<ConditionState>,
-    pub(super) no_nodes: bool,
+    pub(super) counts: Counts,
 }
 
 impl Mirrors {
@@ -115,21 +121,8 @@ impl Mirrors {
         unseen
     }
 
-    /// The mirrors that a source owns.
-    pub(super) fn owned_by<'a>(&'a self, owner: &'a Owner) -> impl Iterator<Item = &'a Key> {
-        let is_owned = |m: &MirrorState| m.observed.as_ref().is_some_and(|o| o.is_owned_by(owner));
-        self.0
-            .iter()
-            .filter(move |(_, m)| is_owned(m))
-            .map(|(key, _)| key)
-    }
-
-    /// The source's uid that each mirror's controller reference names.
-    pub(super) fn controllers(&self) -> impl Iterator<Item = (&Key, &str)> {
-        self.0.iter().filter_map(|(key, mirror)| {
-            let controller = mirror.observed.as_ref()?.controller.as_ref()?;
-            Some((key, &*controller.uid))
-        })
+    pub(super) fn keys(&self) -> impl Iterator<Item = &Key> {
+        self.0.keys()
     }
 
     fn decide(
@@ -158,20 +151,24 @@ impl Mirrors {
                 intent,
                 step,
                 conditions: wanted.conditions,
-                no_nodes: wanted.no_nodes,
+                counts: wanted.counts,
             }
         };
-        let order = next(claim.wanted(observed, claim.presence, freshness, now));
+        let written = state.and_then(MirrorState::own_conditions);
+        let order = next(claim.wanted(observed, written, claim.presence, freshness, now));
         match (order.step, &claim.refused, &claim.skip) {
             (Step::Nothing, ..) => Decision::Settled,
             (Step::Conflict, ..) => Decision::Skipped(name_conflict(mirror, observed)),
             (_, Some((refused, until)), Some(skip)) if *refused == order.intent && now < *until => {
                 // What the mirror shows is old, and it can say so.
-                let presence = Presence::Unmirrorable(skip.reason);
+                let presence = match claim.presence {
+                    Presence::Listed => Presence::Unmirrorable(skip.reason),
+                    other => other,
+                };
                 let told = next(Wanted {
-                    existence: Existence::Kept,
+                    existence: Existence::Kept { adopted: false },
                     content: None,
-                    ..claim.wanted(observed, presence, freshness, now)
+                    ..claim.wanted(observed, written, presence, freshness, now)
                 });
                 match told.step {
                     Step::PatchStatus if claim.untold != Some(told.intent) => {
@@ -207,6 +204,7 @@ impl MirrorState {
         if version <= self.gone_at || known.is_some_and(|known| known >= version) {
             return false;
         }
+        self.removed = false;
         let (uid, is_ours) = (observed.uid.clone(), observed.status_is_ours);
         let before = self.observed.replace(Box::new(observed));
         if is_ours {
@@ -215,6 +213,14 @@ impl MirrorState {
             self.changed = Some(Box::new(before.conditions));
         }
         true
+    }
+
+    /// The conditions that the controller wrote last, where they are known.
+    fn own_conditions(&self) -> Option<&ObservedConditions> {
+        let observed = self.observed.as_deref();
+        self.changed
+            .as_deref()
+            .or_else(|| observed.and_then(Observed::own_conditions))
     }
 
     /// The conditions that `order` says, as they are written at `now`: times that still hold stay, also
@@ -259,6 +265,7 @@ impl MirrorState {
         match result {
             Ok(Written::Deleted) => {
                 self.forget();
+                self.removed = true;
                 Ok(())
             }
             Ok(Written::Stored(observed)) => {

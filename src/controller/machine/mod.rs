@@ -85,6 +85,8 @@ pub struct Machine {
     /// When sources are looked at for the age of their data.
     looks: BTreeSet<(Instant, Key)>,
     events: VecDeque<Event>,
+    /// Events that are being published.
+    publishing: usize,
     budget: Budget,
     /// Passes whose listings go on and are of no use any more.
     given_up: Vec<u64>,
@@ -114,6 +116,7 @@ impl Machine {
             confirmations: VecDeque::new(),
             looks: BTreeSet::new(),
             events: VecDeque::new(),
+            publishing: 0,
             budget: Budget::default(),
             reports: BTreeSet::new(),
             notices: Vec::new(),
@@ -136,6 +139,7 @@ impl Machine {
             Input::Listed(key, pass, result) => self.listed(&key, pass, result, now),
             Input::Checked(key, uid, result) => self.checked(&key, &uid, result, now),
             Input::Confirmed(key, pass, answers) => self.confirmed(&key, pass, answers, now),
+            Input::Published => self.publishing -= 1,
             Input::Written(ticket, result) => self.written(&ticket, result, now),
             Input::Reported(key, uid, number, result) => {
                 self.reported(&key, &uid, number, result, now);
@@ -165,7 +169,7 @@ impl Machine {
             .or_else(|| self.next_listing(now))
             .or_else(|| self.next_confirmation(now))
             .or_else(|| self.next_report(now))
-            .or_else(|| self.next_event())
+            .or_else(|| self.next_event(now))
             .or_else(|| self.next_pass(now))
     }
 

@@ -45,6 +45,7 @@ impl Machine {
         let pass = Pass {
             id,
             begun: now.instant,
+            left: now.instant,
             started: now.wall,
             generation: state.source.generation,
             refresh: state.source.refresh.clone(),
@@ -58,6 +59,9 @@ impl Machine {
             deadline: now.instant + LISTING_DEADLINE,
         };
         state.last_start = Some(now.instant);
+        if state.settling.is_some() {
+            state.settle_first(now);
+        }
         self.running += 1;
         state.stage = Stage::ReadingCredentials(pass);
         let first = state.source.status == ModelArtsPoolSourceStatus::default();

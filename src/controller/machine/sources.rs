@@ -1,5 +1,6 @@
 //! What a source that is seen, changed or gone means for its passes.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::state::{Pass, SourceState, Stage};
@@ -46,17 +47,17 @@ impl Machine {
             self.set_due(&key, None);
             return;
         }
-        if spec_changed
-            && matches!(
-                state.stage,
-                Stage::ReadingCredentials(_) | Stage::Listing(_)
-            )
-        {
-            // What is being listed is no longer what is asked for.
-            self.stop_pass(&key);
+        if spec_changed {
+            // What was found out for the former spec does not count any more.
+            for claim in state.claims.values_mut() {
+                claim.removal = None;
+            }
+            // Nor is what is being asked what is asked for.
+            self.stop_listing(&key);
+            self.give_up_confirmation(&key, now);
         }
         if !known {
-            self.claim_all_owned(&key);
+            self.claim_all_owned(Some(&key));
         }
         if !known || spec_changed {
             self.notices.push(Notice::SourceSeen(key.clone()));
@@ -90,10 +91,21 @@ impl Machine {
     /// Nothing more is written for a source.
     pub(super) fn close(&mut self, key: &Key) {
         self.look_again(key, None);
-        if let Some(state) = self.sources.get_mut(key) {
-            state.closed = true;
-            state.claims.clear();
-            state.unchecked.clear();
+        let Some(state) = self.sources.get_mut(key) else {
+            return;
+        };
+        state.closed = true;
+        state.unchecked.clear();
+        let claims = std::mem::take(&mut state.claims);
+        self.forget_claims(key, claims.into_keys());
+    }
+
+    fn forget_claims(&mut self, source: &Key, names: impl IntoIterator<Item = Arc<str>>) {
+        for name in names {
+            self.forget_unclaimed(&Key {
+                namespace: source.namespace.clone(),
+                name,
+            });
         }
     }
 
@@ -105,6 +117,7 @@ impl Machine {
         self.reports.remove(key);
         if let Some(state) = self.sources.remove(key) {
             self.uids.remove(&state.source.uid);
+            self.forget_claims(key, state.claims.into_keys());
             self.notices.push(Notice::SourceGone(key.clone()));
         }
     }
@@ -148,6 +161,10 @@ impl Machine {
             }) => {
                 self.running -= 1;
                 self.keys.ended(fingerprint, id, None);
+                self.given_up.push(id);
+            }
+            Stage::Writing(Pass { id, confirming, .. }) if !confirming.is_empty() => {
+                self.running -= 1;
                 self.given_up.push(id);
             }
             _ => self.running -= 1,

@@ -12,7 +12,7 @@ use crate::api::conditions::READY;
 use crate::controller::events::{Edit, News, Removal};
 use crate::controller::report::{PassFailure, PruneHalt, Report};
 use crate::controller::source::Source;
-use crate::mirror::{Desired, Fingerprint, Freshness, Owner, Presence, Skip};
+use crate::mirror::{Desired, Fingerprint, Freshness, Owner, Presence, Question, Skip};
 use crate::modelarts::{Credentials, Reason};
 
 /// One source.
@@ -39,8 +39,6 @@ pub(super) struct SourceState {
     pub(super) closed: bool,
     /// Why no missing mirror is removed.
     pub(super) halt: Option<PruneHalt>,
-    /// When the last pass that succeeded began.
-    pub(super) synced_at: Option<Timestamp>,
     /// Until when what it has seen is fresh.
     pub(super) fresh_until: Option<Timestamp>,
     /// What the mirrors say of that.
@@ -87,6 +85,8 @@ pub(super) enum Stage {
 pub(super) struct Pass {
     pub(super) id: u64,
     pub(super) begun: Instant,
+    /// When the first request of its listing left, by both clocks; before that, when it began.
+    pub(super) left: Instant,
     pub(super) started: Timestamp,
     pub(super) generation: i64,
     pub(super) refresh: Option<String>,
@@ -114,16 +114,19 @@ pub(super) struct Claim {
     /// What the mirror should hold; nothing where no complete listing of this process had the pool.
     pub(super) desired: Option<Arc<Desired>>,
     pub(super) presence: Presence,
-    /// The pass whose listing was the first without it.
-    pub(super) missed_by: u64,
-    /// When the cloud last said that it has the pool, though its list lacks it.
-    pub(super) found: Option<Instant>,
+    /// The same once the pool is gone.
+    pub(super) gone: Option<Arc<Desired>>,
+    /// The pass whose listing was the first without it, and when that left; not known where a former
+    /// process missed it.
+    pub(super) missed: Option<(u64, Instant)>,
+    /// What came of the last question for it.
+    pub(super) asked: Option<Question>,
     /// Why the mirror is deleted, and when the cloud said so.
     pub(super) removal: Option<(Removal, Instant)>,
-    /// What somebody else did to the mirror, until it is undone.
-    pub(super) edit: Option<Edit>,
-    /// What is worth an event once the write under way is accepted.
-    pub(super) news: Vec<News>,
+    /// What somebody else did to the mirror, until it is undone, and whether a write has begun that.
+    pub(super) edit: Option<(Edit, bool)>,
+    /// The uid of the mirror and what is new of it, once the write under way is accepted.
+    pub(super) news: Option<Box<(Box<str>, Vec<News>)>>,
     /// Where it waits for its next write.
     pub(super) queued: Option<Queue>,
     /// Whether the pass under way waits for it.
@@ -164,7 +167,6 @@ impl SourceState {
         let rejected = REJECTIONS.iter().any(says);
         let last_attempt = source.status.last_attempt_time.as_ref();
         let rejected_at = last_attempt.map(|t| t.0).filter(|_| rejected);
-        let synced_at = source.status.last_sync_time.as_ref().map(|t| t.0);
         let fresh_until = source.status.fresh_until.as_ref().map(|t| t.0);
         Self {
             handled_refresh: source.status.last_handled_refresh.clone(),
@@ -180,7 +182,6 @@ impl SourceState {
             listed_at: None,
             closed: false,
             halt: None,
-            synced_at,
             fresh_until,
             freshness: Freshness::Fresh,
             settling: None,
@@ -249,11 +250,12 @@ impl Claim {
         Self {
             desired,
             presence,
-            missed_by: 0,
-            found: None,
+            gone: None,
+            missed: None,
+            asked: None,
             removal: None,
             edit: None,
-            news: Vec::new(),
+            news: None,
             queued: None,
             in_pass: false,
             needs_check: 0,

@@ -105,7 +105,11 @@ impl Machine {
                 Decision::Skipped(skip) => Some(skip),
                 Decision::Settled | Decision::Write(..) => None,
             };
-            if let Some(edit) = claim.edit.take() {
+            // It is undone where a write of ours was needed and accepted.
+            let settled = claim.skip.is_none();
+            if let Some((edit, true)) = claim.edit.take()
+                && settled
+            {
                 self.restored(source, name, edit, now);
             }
         }
@@ -229,19 +233,18 @@ impl Machine {
         };
         let mirror = self.mirrors.entry(&key);
         mirror.busy = true;
-        let observed = mirror.observed.as_deref();
-        claim.news = news_of(&order, claim, observed);
+        claim.news = news_of(&order, claim, mirror.observed.as_deref());
         let conditions = match step {
             Step::ApplyStatus | Step::PatchStatus => mirror.conditions(&order, now.wall),
             _ => Vec::new(),
         };
         self.writes.in_flight += 1;
         let write = WriteOrder {
-            desired: claim.desired.clone(),
+            desired: claim.written_content(),
             owner,
             observed: mirror.observed.clone(),
             conditions,
-            no_nodes: order.no_nodes,
+            counts: order.counts,
         };
         Some(Action::Write(
             WriteTicket {
@@ -271,7 +274,6 @@ impl Machine {
         self.writes.in_flight -= 1;
         self.writes.answered = Some(now.instant);
         let mirror = self.mirrors.entry(key);
-        let before = mirror.observed.as_ref().map(|o| o.uid.clone());
         let error = mirror.written(*step, *intent, result).err();
         let absent = mirror.observed.is_none();
         match &error {
@@ -288,10 +290,15 @@ impl Machine {
         };
         let next_check = state.checks_begun + 1;
         let Some(claim) = state.claim(&key.name) else {
+            // It was dropped while the mirror was not known to be there.
+            if let Some(owner) = self.source_of(key) {
+                self.claim_owned(&owner, key);
+                self.consider(&owner, &key.name, now);
+            }
             self.forget_unclaimed(key);
             return;
         };
-        let news = std::mem::take(&mut claim.news);
+        let news = claim.news.take();
         if absent {
             claim.needs_check = next_check;
         }
@@ -299,7 +306,11 @@ impl Machine {
             None => {
                 claim.conflicts = 0;
                 claim.failures = 0;
-                if let Some(uid) = before {
+                if let Some((_, begun)) = &mut claim.edit {
+                    *begun = true;
+                }
+                if let Some(news) = news {
+                    let (uid, news) = *news;
                     self.tell_of_mirror(source, key, &uid, news, now);
                 }
                 self.consider(source, &key.name, now);
@@ -307,6 +318,10 @@ impl Machine {
             Some(error) => self.write_failed(source, ticket, &error, now),
         }
         self.drop_claim_of_the_deleted(source, &key.name, now);
+        if self.mirrors.get(key).is_some_and(|m| m.removed) {
+            // Another source may wait for the name.
+            self.drifted(key, None, now);
+        }
     }
 
     fn write_failed(&mut self, source: &Key, ticket: &WriteTicket, error: &WriteError, now: Now) {

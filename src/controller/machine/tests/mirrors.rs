@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::SECOND;
-use super::rig::{NAMESPACE, Rig, key, uid};
+use super::rig::{NAMESPACE, Rig, key, prune, uid};
 use crate::controller::machine::{Action, Input};
 use crate::mirror::Step;
 use crate::mirror::apply::{WriteError, Written};
@@ -333,4 +333,53 @@ fn a_mirror_whose_change_is_refused_says_that_it_is_old() {
         ["True/Running", "True/Synced", "True/Listed"]
     );
     assert_eq!(rig.status("s").skipped, None);
+}
+
+#[test]
+fn a_mirror_that_another_source_left_is_not_restored() {
+    let mut rig = Rig::with_spec(prune("Delete", "1m", 50), &["a", "b"]);
+    rig.see_source("t", &json!({}));
+    rig.run_for(60 * SECOND);
+    rig.leave_out("s", "a");
+    rig.hidden.insert("a".to_owned(), Some("0".into()));
+    rig.spec = json!({"workspaceIds": ["1"], "prune": {"gracePeriod": "1m"}});
+    rig.see_source("s", &json!({"generation": 2}));
+    let end = rig.now.instant + 5 * (60 * SECOND);
+    while rig.now.instant < end {
+        while let Some(write) = rig.next_write() {
+            let delete = write.0.step == Step::Delete;
+            let answer = rig.write(&write);
+            let version = rig.api.version();
+            rig.answer(write.0, answer);
+            if delete {
+                rig.input(Input::MirrorGone(key("a"), version));
+            }
+        }
+        rig.pass_time(SECOND);
+    }
+    assert!(
+        !rig.told("a").contains(&"MirrorRestored"),
+        "{:?}",
+        rig.events
+            .iter()
+            .filter(|e| &*e.object.name == "a")
+            .map(|e| &e.news)
+            .collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn what_is_refused_is_not_told_as_restored() {
+    let mut rig = Rig::with_pools(&["a"]);
+    rig.edited("a", |m| m["spec"]["type"] = json!("mine"));
+    while let Some(write) = rig.next_write() {
+        if write.0.step == Step::Apply {
+            rig.answer(write.0, Err(WriteError::Refused("a policy".to_owned())));
+        } else {
+            let answer = rig.write(&write);
+            rig.answer(write.0, answer);
+        }
+    }
+    assert_eq!(rig.api.get("a").expect("a")["spec"]["type"], "mine");
+    assert!(rig.told("a").is_empty(), "{:?}", rig.told("a"));
 }

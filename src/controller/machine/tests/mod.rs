@@ -2,10 +2,13 @@
 //! by chance.
 
 mod absence;
+mod confirmations;
 mod freshness;
 mod mirrors;
 mod passes;
+mod restarts;
 mod rig;
+mod slow_cloud;
 
 use std::time::Duration;
 

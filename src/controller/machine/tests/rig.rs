@@ -18,9 +18,10 @@ use crate::controller::machine::{
     Action, Confirmation, Input, Limits, ListingError, Machine, Now, PoolAnswer, SecretCredentials,
     WriteOrder, WriteTicket,
 };
+use crate::controller::report::PassFailure;
 use crate::controller::source::Source;
 use crate::mirror::apply::{WriteError, Written};
-use crate::mirror::{Observed, PoolShape, Skip, SkipReason, Step, desired};
+use crate::mirror::{Counts, Observed, PoolShape, Skip, SkipReason, Step, desired};
 use crate::modelarts::Credentials;
 
 pub(super) const NAMESPACE: &str = "ns";
@@ -139,6 +140,17 @@ impl Rig {
         None
     }
 
+    /// Lets time pass until the cloud is asked about missing pools, and returns that.
+    pub(super) fn until_confirmation(&mut self) -> (Key, u64, Vec<Arc<str>>) {
+        for _ in 0..10_000 {
+            if let Some(asked) = self.held_confirmation() {
+                return asked;
+            }
+            self.pass_time(Duration::from_secs(1));
+        }
+        panic!("nothing is asked");
+    }
+
     pub(super) fn answer_confirmation(&mut self, (key, pass, pools): (Key, u64, Vec<Arc<str>>)) {
         let answers = self.confirm(&pools);
         self.input(Input::Confirmed(key, pass, answers));
@@ -202,6 +214,15 @@ impl Rig {
         rig.see_source("s", &json!({}));
         rig.run();
         rig.writes.clear();
+        rig
+    }
+
+    /// The same, and the first `missing` pools are in the list no more.
+    pub(super) fn missing(spec: Value, ids: &[&str], missing: usize) -> Self {
+        let mut rig = Self::with_spec(spec, ids);
+        for id in &ids[..missing] {
+            rig.unlist(id);
+        }
         rig
     }
 
@@ -354,7 +375,10 @@ impl Rig {
                 ));
             }
             Action::GiveUp { .. } => {}
-            Action::Publish(event) => self.events.push(*event),
+            Action::Publish(event) => {
+                self.events.push(*event);
+                self.input(Input::Published);
+            }
             Action::Confirm {
                 key, pass, pools, ..
             } => {
@@ -424,6 +448,27 @@ impl Rig {
             confirmation.pools.push((name.clone(), answer));
         }
         confirmation
+    }
+}
+
+/// A spec with these rules for missing pools.
+pub(super) fn prune(policy: &str, grace: &str, percent: i64) -> Value {
+    json!({"prune": {"policy": policy, "gracePeriod": grace, "maxPercent": percent}})
+}
+
+pub(super) fn failure(
+    reason: &'static str,
+    retry_after: Option<Duration>,
+    rejected: bool,
+) -> ListingError {
+    ListingError {
+        failure: PassFailure {
+            reason,
+            message: "no".to_owned(),
+            stalled: rejected,
+            retry_after,
+        },
+        rejected,
     }
 }
 
@@ -569,8 +614,13 @@ impl Api {
             }
             Step::PatchStatus => {
                 next["status"]["conditions"] = json!(order.conditions);
-                if order.no_nodes {
-                    next["status"]["counts"] = json!(PoolCounts::zero());
+                match order.counts {
+                    Counts::Kept => {}
+                    Counts::Zero => next["status"]["counts"] = json!(PoolCounts::zero()),
+                    Counts::Unknown => {
+                        let status = next["status"].as_object_mut().expect("a status");
+                        status.remove("counts");
+                    }
                 }
                 own(&mut next, "status", &json!({"f:status": {}}));
             }

@@ -1,0 +1,213 @@
+//! The question whether the cloud has a missing pool, its answers, and the deletions that follow.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::SECOND;
+use super::rig::{Rig, failure, key, prune};
+use crate::controller::machine::{Action, Confirmation, Input, PoolAnswer};
+use crate::mirror::Step;
+use crate::mirror::apply::{WriteError, Written};
+
+const MINUTE: Duration = Duration::from_mins(1);
+
+#[test]
+fn a_changed_spec_voids_what_was_confirmed() {
+    let mut bad = Vec::new();
+    for spec in [
+        json!({"prune": {"policy": "Retain", "gracePeriod": "1h"}}),
+        json!({"workspaceIds": ["0", "1"], "prune": {"gracePeriod": "1h"}}),
+        json!({"suspend": true}),
+    ] {
+        let mut rig = Rig::missing(prune("Delete", "0s", 50), &["a", "b"], 1);
+        if spec["workspaceIds"].is_array() {
+            rig.hidden.insert("a".to_owned(), Some("1".into()));
+        }
+        let asked = rig.until_confirmation();
+        rig.answer_confirmation(asked);
+        // The write is on its way to the check; the spec changes first.
+        rig.spec = spec.clone();
+        rig.see_source("s", &json!({"generation": 2}));
+        rig.run();
+        if rig.api.get("a").is_none() {
+            bad.push(spec);
+        }
+    }
+    assert!(bad.is_empty(), "deleted under {bad:?}");
+}
+
+#[test]
+fn the_watch_shows_the_deletion_before_the_answer() {
+    let mut rig = Rig::missing(prune("Delete", "0s", 50), &["a", "b"], 1);
+    let asked = rig.until_confirmation();
+    rig.answer_confirmation(asked);
+    let write = rig.next_write().expect("a deletion");
+    assert_eq!(write.0.step, Step::Delete);
+    let answer = rig.write(&write);
+    let version = rig.api.version();
+    rig.input(Input::MirrorGone(key("a"), version));
+    rig.answer(write.0, answer);
+    rig.run();
+    assert_eq!(rig.told("a"), ["PoolMissing", "PoolGone"]);
+}
+
+#[test]
+fn a_refused_deletion_leaves_the_pool_missing() {
+    let mut rig = Rig::missing(prune("Delete", "1m", 50), &["a", "b"], 1);
+    let end = rig.now.instant + 5 * MINUTE;
+    let mut deletes = 0;
+    while rig.now.instant < end {
+        while let Some(write) = rig.next_write() {
+            if write.0.step == Step::Delete {
+                deletes += 1;
+                rig.answer(write.0, Err(WriteError::Refused("a policy".to_owned())));
+            } else {
+                let answer = rig.write(&write);
+                rig.answer(write.0, answer);
+            }
+        }
+        rig.pass_time(SECOND);
+    }
+    let got = (
+        rig.conditions("a"),
+        rig.told("a"),
+        deletes,
+        rig.writes.len(),
+    );
+    assert_eq!(got.0[2], "False/Missing", "{got:?}");
+}
+
+#[test]
+fn one_pool_that_cannot_be_asked_for_keeps_no_other() {
+    let mut rig = Rig::missing(prune("Delete", "0s", 50), &["a", "b", "c", "d"], 2);
+    let mut rounds = 0;
+    while rounds < 50 && rig.api.get("b").is_some() {
+        let (key, pass, pools) = rig.until_confirmation();
+        // As fetch::confirm does: up to the first error.
+        let mut answers = Confirmation::default();
+        for pool in pools {
+            if &*pool == "a" {
+                answers.failure = Some(failure("Forbidden", None, false));
+                break;
+            }
+            answers.pools.push((pool, PoolAnswer::NotFound));
+        }
+        rig.input(Input::Confirmed(key, pass, answers));
+        while let Some(write) = rig.next_write() {
+            let answer = rig.write(&write);
+            rig.answer(write.0, answer);
+        }
+        rounds += 1;
+    }
+    assert!(
+        rig.api.get("b").is_none(),
+        "still there after {rounds} passes"
+    );
+}
+
+#[test]
+fn a_gone_pool_that_the_cloud_has_shows_no_zeros() {
+    let mut rig = Rig::new();
+    rig.spec = prune("Retain", "1m", 50);
+    let pool = json!({"metadata": {"name": "a"}, "spec": {"type": "Dedicate", "resources": [{"flavor": "f", "count": 3}]}, "status": {"phase": "Running", "resources": {"available": [{"flavor": "f", "count": 3}]}}});
+    rig.put("a", pool);
+    rig.put_pool("b", "Running");
+    rig.see_source("s", &json!({}));
+    rig.run();
+    rig.unlist("a");
+    rig.run_for(3 * MINUTE);
+    assert_eq!(rig.conditions("a")[0], "False/Gone");
+    rig.hidden.insert("a".to_owned(), Some("0".into()));
+    rig.spec = prune("Delete", "1m", 50);
+    rig.see_source("s", &json!({"generation": 2}));
+    rig.run_for(3 * MINUTE);
+    let counts = rig.api.get("a").expect("a")["status"]["counts"].clone();
+    assert!(
+        counts["available"] != json!(0),
+        "{:?} {counts}",
+        rig.conditions("a")
+    );
+}
+
+#[test]
+fn a_finalizer_repeats_no_event() {
+    let mut rig = Rig::missing(prune("Delete", "0s", 50), &["a", "b"], 1);
+    let asked = rig.until_confirmation();
+    rig.answer_confirmation(asked);
+    let mut gone = 0;
+    let end = rig.now.instant + 10 * MINUTE;
+    while rig.now.instant < end {
+        while let Some(write) = rig.next_write() {
+            if write.0.step == Step::Delete {
+                gone += 1;
+                let first = gone == 1;
+                let observed = first.then(|| {
+                    rig.api.edit("a", |m| {
+                        m["metadata"]["deletionTimestamp"] = json!("1970-01-01T00:10:00Z");
+                    })
+                });
+                rig.answer(write.0, Ok(Written::Deleted));
+                if let Some(observed) = observed {
+                    rig.input(Input::MirrorSeen(key("a"), Box::new(observed)));
+                }
+            } else {
+                let answer = rig.write(&write);
+                rig.answer(write.0, answer);
+            }
+        }
+        rig.pass_time(SECOND);
+    }
+    assert_eq!((gone, rig.told("a")), (1, vec!["PoolMissing", "PoolGone"]));
+}
+
+#[test]
+fn suspended_asks_nothing_more() {
+    let mut rig = Rig::missing(prune("Delete", "0s", 50), &["a", "b"], 1);
+    let asked = rig.until_confirmation();
+    rig.spec["suspend"] = json!(true);
+    rig.see_source("s", &json!({"generation": 2}));
+    let mut given_up = false;
+    while let Some(action) = rig.machine.next_action(rig.now) {
+        given_up |= matches!(action, Action::GiveUp { pass } if pass == asked.1);
+        if let Some(w) = rig.perform(action) {
+            let a = rig.write(&w);
+            rig.answer(w.0, a);
+        }
+    }
+    assert!(given_up);
+}
+
+#[test]
+fn a_source_that_is_suspended_or_deleted_meanwhile_removes_nothing() {
+    for metadata in [
+        json!({"generation": 2}),
+        json!({"deletionTimestamp": "2026-01-01T00:00:00Z"}),
+    ] {
+        let mut rig = Rig::missing(prune("Delete", "0s", 50), &["a", "b"], 1);
+        rig.run_for(33 * SECOND);
+        let asked = rig.until_confirmation();
+        if metadata["generation"] == 2 {
+            rig.spec["suspend"] = json!(true);
+        }
+        rig.see_source("s", &metadata);
+        rig.answer_confirmation(asked);
+        rig.run_for(60 * MINUTE);
+        assert!(rig.api.get("a").is_some(), "{metadata}");
+    }
+}
+
+#[test]
+fn what_the_cloud_said_long_ago_removes_nothing() {
+    let mut rig = Rig::missing(prune("Delete", "0s", 50), &["a", "b"], 1);
+    rig.run_for(33 * SECOND);
+    let asked = rig.until_confirmation();
+    // The API server can't be reached for long enough, and the pool is made anew.
+    rig.api.unreachable = true;
+    rig.answer_confirmation(asked);
+    rig.cloud = Err(failure("CloudUnavailable", None, false));
+    rig.run_for(2 * MINUTE);
+    rig.api.unreachable = false;
+    rig.run_for(10 * MINUTE);
+    assert!(rig.api.get("a").is_some());
+}

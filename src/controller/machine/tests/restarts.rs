@@ -1,0 +1,174 @@
+//! What another process makes of what is stored, and of mirrors that nobody owns or knows.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::SECOND;
+use super::rig::{Rig, key, prune};
+use crate::controller::fetch::Listing;
+use crate::controller::machine::Input;
+use crate::mirror::apply::WriteError;
+
+const MINUTE: Duration = Duration::from_mins(1);
+
+#[test]
+fn a_gone_pool_is_never_ready_after_a_restart() {
+    let mut spec = prune("Retain", "1m", 50);
+    spec["interval"] = json!("30s");
+    let mut rig = Rig::missing(spec.clone(), &["a", "b"], 1);
+    rig.run_for(5 * MINUTE);
+    assert_eq!(rig.conditions("a")[0], "False/Gone");
+    spec["suspend"] = json!(true);
+    rig.spec = spec;
+    rig.see_source("s", &json!({"generation": 2}));
+    rig.restart();
+    rig.run();
+    assert_eq!(
+        rig.conditions("a")[0],
+        "False/Gone",
+        "{:?}",
+        rig.conditions("a")
+    );
+}
+
+#[test]
+fn an_overdue_pool_is_not_ready_after_a_restart() {
+    let mut spec = prune("Delete", "1m", 50);
+    let mut rig = Rig::missing(spec.clone(), &["a", "b"], 1);
+    rig.hidden.insert("a".to_owned(), Some("0".into()));
+    rig.run_for(5 * MINUTE);
+    assert_eq!(rig.conditions("a")[0], "Unknown/Missing");
+    spec["suspend"] = json!(true);
+    rig.spec = spec;
+    rig.see_source("s", &json!({"generation": 2}));
+    rig.restart();
+    rig.run();
+    assert_eq!(
+        rig.conditions("a")[0],
+        "Unknown/Missing",
+        "{:?}",
+        rig.conditions("a")
+    );
+}
+
+#[test]
+fn what_a_stranger_calls_gone_is_not() {
+    let mut rig = Rig::missing(prune("Retain", "1h", 50), &["a", "b"], 1);
+    rig.api.edit("a", |m| {
+        let since = "1970-01-01T00:00:00Z";
+        m["status"]["counts"]["available"] = json!(3);
+        m["status"]["conditions"] = json!([
+            {"type": "Listed", "status": "False", "reason": "Gone", "message": "x", "lastTransitionTime": since}]);
+        m["metadata"]["managedFields"] = json!([]);
+    });
+    rig.restart();
+    rig.run();
+    let mirror = rig.api.get("a").expect("a mirror").clone();
+    assert_eq!(
+        rig.conditions("a")[2],
+        "False/Missing",
+        "{}",
+        mirror["status"]
+    );
+}
+
+#[test]
+fn an_orphan_of_a_pool_that_is_gone_is_judged() {
+    let mut rig = Rig::missing(prune("Delete", "1m", 50), &["a", "b"], 1);
+    rig.restart();
+    rig.run();
+    assert_eq!(rig.conditions("a")[2], "False/Missing");
+    rig.edited("a", |m| m["metadata"]["ownerReferences"] = json!([]));
+    rig.run_for(60 * MINUTE);
+    let mirror = rig.api.get("a").cloned();
+    assert!(
+        mirror.is_none(),
+        "{:?} owners {}",
+        rig.conditions("a"),
+        mirror.unwrap()["metadata"]["ownerReferences"]
+    );
+}
+
+#[test]
+fn an_orphan_of_a_pool_that_is_gone_goes_stale() {
+    let mut rig = Rig::missing(prune("Delete", "1m", 50), &["a", "b"], 1);
+    rig.api
+        .edit("a", |m| m["metadata"]["ownerReferences"] = json!([]));
+    rig.restart();
+    rig.run_for(60 * MINUTE);
+    assert!(rig.api.get("a").is_none(), "{:?}", rig.conditions("a"));
+}
+
+#[test]
+fn a_mirror_whose_creation_is_answered_after_a_listing_without_it_is_known() {
+    let mut rig = Rig::new();
+    rig.spec = json!({"interval": "5s", "prune": {"gracePeriod": "1m"}});
+    rig.put_pool("a", "Running");
+    rig.put_pool("b", "Running");
+    rig.see_source("s", &json!({}));
+    let first = rig.next_write().expect("a write");
+    let second = rig.next_write().expect("a write");
+    let held = first.0.mirror.name.to_string();
+    // The other one is not answered: the pass ends.
+    rig.answer(second.0, Err(WriteError::Unreachable("no".to_owned())));
+    rig.unlist(&held);
+    rig.pass_time(7 * SECOND);
+    while let Some(write) = rig.next_write() {
+        let answer = rig.write(&write);
+        rig.answer(write.0, answer);
+    }
+    let answer = rig.write(&first);
+    assert!(answer.is_ok());
+    rig.answer(first.0, answer);
+    rig.run_for(60 * MINUTE);
+    let left = rig.api.get(&held).map(|m| m["status"].clone());
+    assert_eq!(left, None, "an owned mirror of a gone pool stays for ever");
+}
+
+#[test]
+fn two_listings_right_after_one_another_are_not_the_grace_period_apart() {
+    let mut rig = Rig::new();
+    rig.spec = json!({"prune": {"gracePeriod": "1m"}});
+    for id in ["a", "b"] {
+        rig.put_pool(id, "Running");
+        rig.leave_out("s", id);
+    }
+    rig.see_source("s", &json!({}));
+    rig.see_source("t", &json!({}));
+    rig.run();
+    assert_eq!(rig.api.names(), ["a", "b"]);
+    // Another process: the key is proven by one pass at a time.
+    rig.restart();
+    rig.unlist("a");
+    let first = rig.held_listing();
+    assert_eq!(&*first.0.name, "s");
+    assert!(rig.next_write().is_none());
+    rig.pass_time(100 * SECOND);
+    rig.input(Input::Listed(first.0, first.1, Ok(Listing::default())));
+    let before = rig.listings;
+    rig.run();
+    assert!(
+        rig.shown.is_empty() && rig.api.get("a").is_some(),
+        "asked and deleted {} listings and 0 s after the first without it: {:?} {:?}",
+        rig.listings - before,
+        rig.shown,
+        rig.told("a")
+    );
+}
+
+#[test]
+fn nothing_is_kept_of_a_name_that_was_refused_and_left() {
+    let mut rig = Rig::with_pools(&["b"]);
+    rig.put_pool("a", "Running");
+    let end = rig.now.instant + MINUTE;
+    while rig.now.instant < end {
+        while let Some(write) = rig.next_write() {
+            rig.answer(write.0, Err(WriteError::Refused("a quota".to_owned())));
+        }
+        rig.pass_time(SECOND);
+    }
+    rig.unlist("a");
+    rig.run_for(10 * MINUTE);
+    assert!(rig.machine.mirrors.get(&key("a")).is_none());
+}
