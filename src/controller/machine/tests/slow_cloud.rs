@@ -1,6 +1,5 @@
 //! A cloud that answers slowly ages no data and costs no writes.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -18,7 +17,7 @@ struct Slow {
     listing: Duration,
     showing: Duration,
     listings: Vec<(Instant, (Key, u64))>,
-    shows: Vec<(Instant, (Key, u64, Vec<Arc<str>>))>,
+    shows: Vec<(Instant, (Key, u64))>,
 }
 
 /// Does what is to be done within `time`; questions about single pools fail.
@@ -31,9 +30,9 @@ fn drive(rig: &mut Rig, slow: &mut Slow, time: Duration) {
                 Action::List { key, pass, .. } => {
                     slow.listings.push((now + slow.listing, (key, pass)));
                 }
-                Action::Confirm {
-                    key, pass, pools, ..
-                } => slow.shows.push((now + slow.showing, (key, pass, pools))),
+                Action::Confirm { key, pass, .. } => {
+                    slow.shows.push((now + slow.showing, (key, pass)))
+                }
                 other => {
                     if let Some(write) = rig.perform(other) {
                         let answer = rig.write(&write);
@@ -50,7 +49,7 @@ fn drive(rig: &mut Rig, slow: &mut Slow, time: Duration) {
             rig.answer_listing(listing);
         }
         let due: Vec<_> = slow.shows.extract_if(.., |(at, _)| *at <= now).collect();
-        for (_, (key, pass, _)) in due {
+        for (_, (key, pass)) in due {
             let answers = Confirmation {
                 pools: vec![],
                 failure: Some(failure("CloudUnavailable", None, false)),
