@@ -31,7 +31,7 @@ fn drive(rig: &mut Rig, slow: &mut Slow, time: Duration) {
                     slow.listings.push((now + slow.listing, (key, pass)));
                 }
                 Action::Confirm { key, pass, .. } => {
-                    slow.shows.push((now + slow.showing, (key, pass)))
+                    slow.shows.push((now + slow.showing, (key, pass)));
                 }
                 other => {
                     if let Some(write) = rig.perform(other) {
