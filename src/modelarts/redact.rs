@@ -15,7 +15,7 @@ const SECRET_KEYS: [&str; 7] = [
 ];
 
 /// How deep JSON in strings in JSON is followed; deeper text is left out.
-const MAX_NESTING: usize = 8;
+pub(super) const MAX_NESTING: usize = 8;
 
 /// Removes secrets from `object`.
 pub fn redact(object: &mut Map<String, Value>) {
@@ -49,7 +49,7 @@ fn redact_object(object: &mut Map<String, Value>, nesting: usize) -> bool {
 /// Whether to keep the value, and whether something in it was removed or written anew.
 fn redact_value(value: &mut Value, nesting: usize) -> (bool, bool) {
     match value {
-        Value::Object(object) if names_a_secret(object) => (false, true),
+        Value::Object(object) if is_secret(object) => (false, true),
         Value::Object(object) => (true, redact_object(object, nesting)),
         Value::Array(items) => {
             let mut removed = false;
@@ -65,13 +65,20 @@ fn redact_value(value: &mut Value, nesting: usize) -> (bool, bool) {
     }
 }
 
-/// An entry such as `{"key": "db-password", "value": …}`, as tags and parameters have them.
-fn names_a_secret(entry: &Map<String, Value>) -> bool {
+fn is_secret(entry: &Map<String, Value>) -> bool {
+    names_a_secret(entry.iter().map(|(key, value)| (&**key, value.as_str())))
+}
+
+/// Whether these members, each with its text, are an entry such as `{"key": "db-password",
+/// "value": …}`, as tags and parameters have them.
+pub(super) fn names_a_secret<'a>(
+    mut entry: impl Iterator<Item = (&'a str, Option<&'a str>)> + Clone,
+) -> bool {
     let is = |key: &str, words: &[&str]| words.iter().any(|w| key.eq_ignore_ascii_case(w));
     let named = entry
-        .iter()
-        .any(|(key, value)| is(key, &["key", "name"]) && value.as_str().is_some_and(is_secret_key));
-    named && entry.keys().any(|key| is(key, &["value", "values"]))
+        .clone()
+        .any(|(key, text)| is(key, &["key", "name"]) && text.is_some_and(is_secret_key));
+    named && entry.any(|(key, _)| is(key, &["value", "values"]))
 }
 
 fn redact_text(text: &mut String, nesting: usize) -> (bool, bool) {
@@ -123,7 +130,7 @@ fn members_in(text: &str) -> usize {
 }
 
 /// Whether a quoted key of a secret stands before a colon in `text`. Python's quotes count too.
-fn mentions_a_secret(text: &str) -> bool {
+pub(super) fn mentions_a_secret(text: &str) -> bool {
     let mut parts = text.split(['"', '\'']);
     let Some(mut before) = parts.next() else {
         return false;

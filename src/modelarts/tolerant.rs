@@ -116,7 +116,7 @@ impl<'de> Visitor<'de> for Bounded {
 }
 
 /// `text` with what strict parsers refuse and others write.
-fn mended(text: &str) -> String {
+pub(super) fn mended(text: &str) -> String {
     let mut mended = String::with_capacity(text.len());
     let mut rest = text;
     let mut in_string = false;
