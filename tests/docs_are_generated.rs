@@ -256,7 +256,10 @@ fn command_section(command: &Command) -> String {
             format!("{help}. One of {}.", possible.join("; "))
         };
         text += &row(&[
-            &format!("`--{}{value}`", flag.get_long().expect("a long flag")),
+            &match flag.get_long() {
+                Some(long) => format!("`--{long}{value}`"),
+                None => format!("`{}`", value.trim_start()),
+            },
             &format!("`{}`", flag.get_env().expect("a variable").display()),
             &default.join(", "),
             &meaning,

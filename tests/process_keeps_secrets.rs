@@ -13,13 +13,13 @@ use super::support::env::{Env, source_condition};
 use super::support::process::Process;
 
 /// In every value that must not be seen.
-const MARK: &str = "hunter";
-const SECRET_KEY: &str = "hunter-secret-key";
-const SECURITY_TOKEN: &str = "hunter-security-token";
-const IAM_TOKEN: &str = "hunter-iam-token";
+pub(super) const MARK: &str = "hunter";
+pub(super) const SECRET_KEY: &str = "hunter-secret-key";
+pub(super) const SECURITY_TOKEN: &str = "hunter-security-token";
+pub(super) const IAM_TOKEN: &str = "hunter-iam-token";
 /// In values beside them, which must arrive: the secrets were there to be left out.
-const NEIGHBOUR: &str = "kept-neighbour";
-const POOL: &str = "pool-with-secrets";
+pub(super) const NEIGHBOUR: &str = "kept-neighbour";
+pub(super) const POOL: &str = "pool-with-secrets";
 
 /// A pool with secrets wherever one can be.
 pub(super) fn pool() -> Value {
@@ -56,7 +56,7 @@ pub(super) fn pool() -> Value {
     })
 }
 
-fn credentials(secret_key: &str, iam_token: &str) -> Credentials {
+pub(super) fn credentials(secret_key: &str, iam_token: &str) -> Credentials {
     let key = AccessKey {
         access_key: "AKOFATEST0".to_owned(),
         secret_key: secret_key.to_owned(),

@@ -1,13 +1,17 @@
 //! The command line: one file for each subcommand.
 
 mod crds;
+mod plan;
 mod run;
 mod simulate;
 mod version;
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 pub use crds::CrdsArgs;
+pub use plan::PlanArgs;
 pub use run::RunArgs;
 pub use simulate::SimulateArgs;
 pub use version::VersionArgs;
@@ -39,23 +43,37 @@ pub struct Cli {
 enum Command {
     Run(RunArgs),
     Crds(CrdsArgs),
+    Plan(PlanArgs),
     Simulate(SimulateArgs),
     Version(VersionArgs),
 }
 
 impl Cli {
-    /// Does what the arguments say.
+    /// Does what the arguments say; the exit code, where nothing failed.
     ///
     /// # Errors
     /// What failed, on what, and what to do.
-    pub fn run(self) -> Result<(), String> {
+    pub fn run(self) -> Result<ExitCode, String> {
         let Self { command } = self;
+        let done = |()| ExitCode::SUCCESS;
         match command {
-            Command::Run(args) => runtime()?.block_on(args.run()),
-            Command::Crds(args) => runtime()?.block_on(args.run()),
-            Command::Simulate(args) => runtime()?.block_on(args.run()).map_err(|e| e.to_string()),
-            Command::Version(args) => args.run(),
+            Command::Run(args) => runtime()?.block_on(args.run()).map(done),
+            Command::Crds(args) => runtime()?.block_on(args.run()).map(done),
+            Command::Plan(args) => runtime()?.block_on(args.run()),
+            Command::Simulate(args) => {
+                let played = runtime()?.block_on(args.run());
+                played.map(done).map_err(|e| e.to_string())
+            }
+            Command::Version(args) => args.run().map(done),
         }
+    }
+
+    /// The exit code of arguments that can't be understood.
+    #[must_use]
+    pub fn usage_error(first_argument: Option<&std::ffi::OsStr>) -> ExitCode {
+        // Of `plan`, 2 says that there are changes.
+        let is_plan = first_argument.is_some_and(|a| a == "plan");
+        ExitCode::from(if is_plan { 1 } else { 2 })
     }
 }
 

@@ -192,7 +192,7 @@ fn is_namespace(name: &str) -> bool {
 }
 
 /// The patterns in force: those given, else the default.
-fn allowed(patterns: &[String]) -> Result<AllowedEndpoints, String> {
+pub(super) fn allowed(patterns: &[String]) -> Result<AllowedEndpoints, String> {
     if patterns.is_empty() {
         return Ok(AllowedEndpoints::default());
     }

@@ -38,11 +38,28 @@ pub struct Listing {
 
 /// Takes the items of a listing one at a time, so that neither the body nor the pools as they were
 /// sent are held.
-struct Collector {
+pub(super) struct Collector {
     source: Arc<str>,
     shape: Arc<PoolShape>,
     previous: HashMap<Fingerprint, (Arc<str>, Arc<Desired>)>,
     listing: Listing,
+}
+
+impl Collector {
+    /// A collector of pools of the source `source`, that knows no earlier listing.
+    pub(super) fn new(source: &Arc<str>, shape: Arc<PoolShape>) -> Self {
+        Self {
+            source: source.clone(),
+            shape,
+            previous: HashMap::new(),
+            listing: Listing::default(),
+        }
+    }
+
+    /// What was collected, once the listing is complete.
+    pub(super) fn end(self) -> Listing {
+        self.listing
+    }
 }
 
 impl PoolSink for Collector {
@@ -84,10 +101,8 @@ pub(super) async fn list(
         .map(|(name, d)| (d.text_fingerprint, (name, d)))
         .collect();
     let collector = Collector {
-        source: key.name,
-        shape,
         previous,
-        listing: Listing::default(),
+        ..Collector::new(&key.name, shape)
     };
     match timeout(
         LISTING_DEADLINE,
@@ -95,7 +110,7 @@ pub(super) async fn list(
     )
     .await
     {
-        Ok(Ok(collector)) => Ok(collector.listing),
+        Ok(Ok(collector)) => Ok(collector.end()),
         Ok(Err(error)) => Err(listing_error(&error)),
         Err(_) => Err(too_slow("the answers to the listing", LISTING_DEADLINE)),
     }
@@ -198,6 +213,15 @@ pub(super) async fn read_credentials(
         },
         error => CredentialsError::ApiServer(error),
     })?;
+    credentials_of(secret, type_, &format!("the Secret {namespace}/{name}"))
+}
+
+/// The credentials that a Secret holds. Messages call it `shown`.
+pub(super) fn credentials_of(
+    secret: Secret,
+    type_: CredentialsType,
+    shown: &str,
+) -> Result<SecretCredentials, CredentialsError> {
     let entries = secret.metadata.managed_fields.iter().flatten();
     let changed = entries.filter_map(|e| e.time.as_ref()).map(|t| t.0).max();
     let secret_type = secret.type_.as_deref().unwrap_or("Opaque");
@@ -205,7 +229,7 @@ pub(super) async fn read_credentials(
         return Err(CredentialsError::Secret {
             reason: "SecretInvalid",
             message: format!(
-                "the Secret {namespace}/{name} is of type {secret_type}; only Secrets of type Opaque or {CREDENTIALS_SECRET_TYPE} are read"
+                "{shown} is of type {secret_type}; only Secrets of type Opaque or {CREDENTIALS_SECRET_TYPE} are read"
             ),
         });
     }
@@ -226,7 +250,7 @@ pub(super) async fn read_credentials(
         }),
         Err(error) => Err(CredentialsError::Secret {
             reason: "SecretInvalid",
-            message: format!("the Secret {namespace}/{name}: {error}"),
+            message: format!("{shown}: {error}"),
         }),
     }
 }

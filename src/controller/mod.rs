@@ -10,6 +10,7 @@ mod key;
 mod log;
 mod machine;
 mod pace;
+pub mod plan;
 mod report;
 mod run;
 mod source;

@@ -55,7 +55,7 @@ fn hash_number(number: &Number, hasher: &mut impl Hasher) {
 }
 
 /// The integer that `float` is, where it is one that 64 bits hold.
-pub(super) fn whole(float: f64) -> Option<i64> {
+pub(crate) fn whole(float: f64) -> Option<i64> {
     // Both bounds are exact powers of two, so that the comparison does not round.
     let fits = (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&float);
     #[allow(

@@ -17,6 +17,7 @@ mod situation;
 
 pub use conform::PoolShape;
 pub use desired::{Desired, Readiness, Skip, SkipReason, desired, shown_id, text_fingerprint};
+pub(crate) use fingerprint::whole;
 pub use fingerprint::{Fingerprint, fingerprint};
 pub use observed::{Controller, Observed, ObservedConditions};
 pub use plan::{Counts, Existence, Owner, Step, Wanted, plan};

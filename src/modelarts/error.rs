@@ -257,6 +257,12 @@ impl Said {
     }
 }
 
+/// The code of the error that `body` is; nothing where it says none.
+pub(super) fn said_code(body: &[u8]) -> Option<String> {
+    let code = Said::of(&serde_json::from_slice(body).ok()?, 0).code;
+    (!code.is_empty()).then(|| readable(&code, MAX_WORD))
+}
+
 /// The kind of failure. The code alone does not tell: some mean other things with other statuses.
 fn reason(operation: &str, status: u16, code: &str, message: &str) -> Reason {
     let number = code.rsplit('.').next().unwrap_or_default();

@@ -17,5 +17,6 @@ pub mod expected;
 pub mod generated;
 pub mod markdown;
 pub mod metrics;
+pub mod plan;
 pub mod process;
 pub mod sdk;

@@ -1,0 +1,426 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use fastrand::Rng;
+use jiff::Timestamp;
+use kube::core::DynamicObject;
+use serde_json::{Map, json};
+
+use super::*;
+use crate::api::{API_VERSION, SOURCE_KIND};
+use crate::modelarts::shareable;
+
+fn object(value: Value) -> DynamicObject {
+    serde_json::from_value(value).expect("an object")
+}
+
+fn source(spec: &Value) -> DynamicObject {
+    let mut whole = json!({"region": "cn-north-4", "projectId": "p", "credentials": {"type": "AccessKey", "secretRef": {"name": "keys"}}});
+    let (Value::Object(whole), Value::Object(spec)) = (&mut whole, spec) else {
+        panic!("no object");
+    };
+    whole.extend(spec.clone());
+    object(
+        json!({"apiVersion": API_VERSION, "kind": SOURCE_KIND, "metadata": {"namespace": "ns", "name": "s"}, "spec": whole}),
+    )
+}
+
+fn known(spec: &Value, mirrors: &BTreeMap<Arc<str>, Value>) -> Known {
+    let there = mirrors.values().cloned().map(object).collect();
+    let objects = Objects {
+        file: Some(source(spec)),
+        key: Key::new("ns", "s"),
+        there,
+        from_cluster: false,
+    };
+    Known::of(objects).expect("a state")
+}
+
+fn request(known: Known, listing: &str) -> PlanRequest {
+    PlanRequest {
+        known,
+        credentials: CredentialsFrom::Nowhere,
+        pools: Pools::Saved(listing.as_bytes().to_vec()),
+        now: Now {
+            instant: Instant::now(),
+            wall: Timestamp::UNIX_EPOCH,
+        },
+    }
+}
+
+fn listing(items: &[String]) -> String {
+    format!(r#"{{"kind":"PoolList","items":[{}]}}"#, items.join(","))
+}
+
+fn pool(id: &str, phase: &str) -> String {
+    json!({"metadata": {"name": id, "labels": {"os.modelarts/name": id}}, "spec": {"type": "Dedicate"}, "status": {"phase": phase}}).to_string()
+}
+
+/// The plan of a listing over these mirrors, and the mirrors after it.
+async fn planned(
+    mirrors: &BTreeMap<Arc<str>, Value>,
+    items: &[String],
+) -> (Plan, BTreeMap<Arc<str>, Value>) {
+    let mut run = Run::new(request(known(&json!({}), mirrors), &listing(items)));
+    run.drive().await.expect("a pass");
+    let after = run.api.mirrors().clone();
+    (run.plan().expect("a plan"), after)
+}
+
+fn operations(plan: &Plan) -> Vec<(&str, &str)> {
+    let changes = plan.changes.iter();
+    changes
+        .map(|c| (&*c.mirror.name, c.operation.as_str()))
+        .collect()
+}
+
+#[tokio::test]
+async fn only_what_differs_is_planned() {
+    let first = ["b", "a", "Bad"].map(|id| pool(id, "Running"));
+    let (plan, mirrors) = planned(&BTreeMap::new(), &first).await;
+    assert_eq!(operations(&plan), [("a", "create"), ("b", "create")]);
+    assert_eq!(plan.skipped.len(), 1);
+    assert_eq!((plan.unchanged, plan.status.pools), (0, Some(2)));
+
+    let second = [pool("a", "Running"), pool("b", "Abnormal")];
+    let (plan, mirrors) = planned(&mirrors, &second).await;
+    assert_eq!(operations(&plan), [("b", "update")]);
+    let change = &plan.changes[0];
+    let phase = |view: &Option<Value>| view.as_ref().map(|v| v["status"]["phase"].clone());
+    assert_eq!(phase(&change.before), Some(json!("Running")));
+    assert_eq!(phase(&change.after), Some(json!("Abnormal")));
+    assert_eq!(plan.unchanged, 1);
+
+    let (plan, _) = planned(&mirrors, &second).await;
+    assert_eq!((operations(&plan), plan.unchanged), (vec![], 2));
+}
+
+#[tokio::test]
+async fn edits_are_shown_as_what_is_undone() {
+    let items = [pool("a", "Running")];
+    let (_, mut mirrors) = planned(&BTreeMap::new(), &items).await;
+    let mirror = mirrors.get_mut("a").expect("a mirror");
+    // As the API server notes it, a stranger's label is the stranger's from then on.
+    mirror["metadata"]["labels"]["os.modelarts/name"] = json!("mine");
+    mirror["metadata"]["labels"]["theirs"] = json!("x");
+    let fields = &mut mirror["metadata"]["managedFields"][0]["fieldsV1"]["f:metadata"]["f:labels"];
+    let fields = fields.as_object_mut().expect("fields");
+    fields.remove("f:os.modelarts/name").expect("ours");
+    mirror["spec"] = json!({"type": "x"});
+    let (plan, after) = planned(&mirrors, &items).await;
+    assert_eq!(operations(&plan), [("a", "update")]);
+    let views = [&plan.changes[0].before, &plan.changes[0].after];
+    let [before, after_view] = views.map(|v| v.as_ref().expect("a mirror"));
+    assert_eq!(before["metadata"]["labels"]["os.modelarts/name"], "mine");
+    assert_eq!(after_view["metadata"]["labels"]["os.modelarts/name"], "a");
+    assert!(before["metadata"]["labels"]["theirs"].is_null());
+    assert_eq!(after_view["spec"], json!({"type": "Dedicate"}));
+    // A change of the spec is observed by the status.
+    assert_eq!(after_view["status"]["observedGeneration"], 2);
+    assert_eq!(after["a"]["metadata"]["labels"]["theirs"], "x");
+    // What is of nobody any more goes.
+    let renamed = [pool("a", "Running").replace("os.modelarts/name", "os.modelarts/other")];
+    let (_, after) = planned(&after, &renamed).await;
+    assert!(after["a"]["metadata"]["labels"]["os.modelarts/name"].is_null());
+    assert_eq!(after["a"]["metadata"]["labels"]["os.modelarts/other"], "a");
+}
+
+#[tokio::test]
+async fn a_stranger_is_in_the_way() {
+    let mirrors = [(
+        "a".into(),
+        json!({
+            "apiVersion": API_VERSION, "kind": "ModelArtsPool",
+            "metadata": {"namespace": "ns", "name": "a", "uid": "u", "resourceVersion": "7"}, "spec": {},
+        }),
+    )];
+    let (plan, after) = planned(&mirrors.clone().into(), &[pool("a", "Running")]).await;
+    assert_eq!((operations(&plan), plan.unchanged), (vec![], 0));
+    assert_eq!(plan.skipped[0].reason.as_str(), "NameConflict");
+    assert_eq!(after["a"]["spec"], json!({}));
+}
+
+#[tokio::test]
+async fn where_no_listing_is_there_is_no_plan() {
+    let plan_of =
+        |spec: Value, listing: &'static str| plan(request(known(&spec, &BTreeMap::new()), listing));
+    let whole = r#"{"items":[]}"#;
+    for (spec, listing, words) in [
+        (json!({}), r#"{"items":[{}]}"#, "metadata.name"),
+        (json!({}), r#"{"error_code":"X.1"}"#, "X.1"),
+        (
+            json!({"interval": "soon"}),
+            whole,
+            "InvalidSpec: spec.interval",
+        ),
+    ] {
+        let problem = plan_of(spec, listing).await.expect_err(words);
+        assert!(problem.contains(words), "{problem}");
+    }
+    // Credentials are not looked at, of whatever type they are.
+    let spec = json!({"credentials": {"type": "PodIdentity"}});
+    assert!(plan_of(spec, whole).await.is_ok());
+    let rests = plan_of(json!({"suspend": true}), whole).await;
+    let rests = rests.expect("a plan");
+    assert_eq!(rests.rests, Some("spec.suspend is true"));
+    assert!(rests.changes.is_empty());
+}
+
+/// What must be the same of a listing and of what strangers are shown of it.
+fn gist(plan: &Plan) -> Value {
+    let mut changes: Vec<String> = plan
+        .changes
+        .iter()
+        .map(|change| {
+            let after = change.after.as_ref().expect("a mirror");
+            let said: Vec<Value> = after["status"]["conditions"]
+                .as_array()
+                .expect("conditions")
+                .iter()
+                .map(|c| {
+                    let reason = c["reason"].as_str().expect("a reason");
+                    // The cloud's own word, where it is none of the documentation's, may be replaced.
+                    let reason = if reason.starts_with(|c: char| c.is_ascii_lowercase()) {
+                        "a word"
+                    } else {
+                        reason
+                    };
+                    json!([c["type"], c["status"], reason])
+                })
+                .collect();
+            let sizes = ["labels", "annotations"].map(|part| {
+                let entries = after["metadata"][part].as_object();
+                entries.map_or(0, Map::len)
+            });
+            let status = &after["status"];
+            let flavors = status["flavors"].as_str().unwrap_or_default().split(',');
+            let flavors: Vec<_> = flavors.filter(|f| f.starts_with("modelarts")).collect();
+            let other = status["otherMetadata"].as_object().map_or(0, Map::len);
+            json!([
+                change.operation.as_str(),
+                said,
+                status["counts"],
+                flavors,
+                after["spec"]["type"] == "Dedicate",
+                sizes,
+                other
+            ])
+            .to_string()
+        })
+        .collect();
+    changes.sort();
+    let mut skipped: Vec<_> = plan.skipped.iter().map(|s| s.reason.as_str()).collect();
+    skipped.sort_unstable();
+    json!([
+        changes,
+        skipped,
+        plan.unchanged,
+        plan.status.pools,
+        plan.status.counts
+    ])
+}
+
+/// In all that may not be seen.
+const MARK: &str = "hunter";
+
+struct Odd(Rng);
+
+impl Odd {
+    fn one<'a>(&mut self, of: &[&'a str]) -> &'a str {
+        of[self.0.usize(..of.len())]
+    }
+
+    fn text(&mut self) -> String {
+        let n = self.0.u32(..6);
+        let form = self.one(&[
+            "",
+            "0",
+            "hunter-#",
+            "Hunter-#",
+            "hunter #",
+            "训练hunter#",
+            "hunter_#.",
+            "hunter#@x.example",
+            "true",
+            "10.11.12.1#",
+            r#"{"hunter": "hunter#", "b": [1.0, {"hunter-#": null}]}"#,
+            r#"{"hunter": "cut #"#,
+            r#"{"password": "hunter", "hunter": #}"#,
+            "\u{85}hunter\u{202e}#",
+            "hunterhunterhunterhunterhunterhunterhunterhunterhunterhunterhunter#",
+        ]);
+        form.replace('#', &n.to_string())
+    }
+
+    fn key(&mut self) -> String {
+        let n = self.0.u32(..4);
+        let form = self.one(&[
+            "os.modelarts/name",
+            "os.modelarts/workspace.id",
+            "os.modelarts/k#",
+            "os.modelarts.pool/biz",
+            "os.modelarts/hunter@#",
+            "os.modelartsx/hunter",
+            "hunter/#",
+            "a/b/hunter",
+            "hunter",
+            "app.kubernetes.io/hunter",
+            "hunterToken",
+            "type",
+        ]);
+        form.replace('#', &n.to_string())
+    }
+
+    fn number(&mut self) -> Value {
+        let n = self.0.u32(..3);
+        json!(
+            self.one(&[
+                "@1.0",
+                "@1e2",
+                "@0",
+                "@-7",
+                "@12345678901234567890",
+                "@1380013800#",
+                "@0.5",
+                "@1e400"
+            ])
+            .replace('#', &n.to_string())
+        )
+    }
+
+    fn count(&mut self) -> Value {
+        match self.0.u32(..8) {
+            0 => json!(self.text()),
+            1 => json!(" 3 "),
+            2 => Value::Null,
+            3 => json!(self.one(&["@1e2", "@3.0", "@-1", "@9223372036854775807", "@1e400"])),
+            n => json!(n),
+        }
+    }
+
+    fn value(&mut self, depth: u32) -> Value {
+        match self.0.u32(..if depth == 0 { 4 } else { 6 }) {
+            0 => Value::Null,
+            1 => json!(true),
+            2 => self.number(),
+            3 => json!(self.text()),
+            4 => (0..self.0.u32(..3))
+                .map(|_| self.value(depth - 1))
+                .collect(),
+            _ => Value::Object(
+                (0..self.0.u32(..3))
+                    .map(|_| (self.key(), self.value(depth - 1)))
+                    .collect(),
+            ),
+        }
+    }
+
+    fn tags(&mut self) -> Value {
+        let n = self.0.u32(..5);
+        Value::Object((0..n).map(|_| (self.key(), self.value(0))).collect())
+    }
+
+    fn resources(&mut self) -> Value {
+        let mut entry = json!({"flavor": self.one(&["modelarts.vm.cpu.4ud", "modelarts.x", "hunter"]), "count": self.count(), "nodePool": self.text()});
+        entry[self.key()] = self.value(2);
+        match self.0.u32(..4) {
+            0 => entry,
+            1 => json!([]),
+            2 => json!([entry, {"count": self.count()}]),
+            _ => json!([entry]),
+        }
+    }
+
+    fn pool(&mut self) -> String {
+        let n = self.0.u32(..8);
+        let id = self.one(&[
+            "hunter-#",
+            "hunter.a#",
+            "Hunter#",
+            "-hunter#",
+            "hunter_#",
+            "训hunter#",
+            "hunter#",
+        ]);
+        let mut pool = json!({
+            "apiVersion": self.one(&["v2", "v1", "hunter"]),
+            "metadata": {"name": id.replace('#', &n.to_string()), "labels": self.tags(), "annotations": self.tags(), "creationTimestamp": self.one(&["2022-09-16T03:10:40Z", "hunter", ""])},
+            "spec": {"type": self.one(&["Dedicate", "Logical", "hunter"]), "scope": self.one(&["Train", "hunter"]), "resources": self.resources(), "x": self.value(3)},
+            "status": {
+                "phase": self.one(&["Running", "Abnormal", "hunter phase", "hunterphase", "SomethingNew", ""]), "message": self.text(),
+                "resources": {"available": self.resources(), "creating": self.resources()}, "counts": self.value(1),
+            },
+        });
+        if self.0.u32(..5) == 0 {
+            pool["status"] = self.value(2);
+        }
+        // Numbers as they are spelled, which a `Value` can't hold.
+        let mut text = pool.to_string();
+        while let Some(at) = text.find("\"@") {
+            let end = at + 2 + text[at + 2..].find('"').expect("an end");
+            let number = text[at + 2..end].to_owned();
+            text.replace_range(at..=end, &number);
+        }
+        text
+    }
+
+    fn pools(&mut self) -> Vec<String> {
+        (0..self.0.usize(1..6)).map(|_| self.pool()).collect()
+    }
+}
+
+/// The items of a listing for strangers stand on lines of their own.
+fn items_of(listing: &str) -> Vec<String> {
+    let lines = listing
+        .lines()
+        .filter(|l| l.starts_with("{\"") && !l.ends_with("\"items\":["));
+    lines.map(|l| l.trim_end_matches(',').to_owned()).collect()
+}
+
+#[tokio::test]
+async fn strangers_are_shown_a_listing_that_does_the_same() {
+    let mut seen = std::collections::BTreeSet::new();
+    for seed in 0..60 {
+        let mut odd = Odd(Rng::with_seed(seed));
+        let first = odd.pools();
+        // The second listing has some of the first again.
+        let mut second = odd.pools();
+        second.extend(first.iter().filter(|_| odd.0.bool()).cloned());
+        let all = first.iter().chain(&second).map(String::as_str);
+        let shared = shareable(all).expect("a listing");
+        assert!(
+            !shared.to_lowercase().contains(MARK),
+            "seed {seed}: {shared}"
+        );
+        assert!(
+            !shared.contains("13800138") && !shared.contains("10.11"),
+            "seed {seed}: {shared}"
+        );
+        let shared = items_of(&shared);
+        let again = shareable(shared.iter().map(String::as_str)).expect("a listing");
+        assert_eq!(items_of(&again), shared, "seed {seed}");
+
+        let (mut ours, mut theirs) = (BTreeMap::new(), BTreeMap::new());
+        for (items, shared) in [
+            (&first[..], &shared[..first.len()]),
+            (&second, &shared[first.len()..]),
+        ] {
+            let (plan, mirrors) = planned(&ours, items).await;
+            let (shared_plan, shared_mirrors) = planned(&theirs, shared).await;
+            let expected = gist(&plan);
+            assert_eq!(
+                gist(&shared_plan),
+                expected,
+                "seed {seed}: {items:#?} {shared:#?}"
+            );
+            (ours, theirs) = (mirrors, shared_mirrors);
+            seen.extend(plan.changes.iter().map(|c| c.operation.as_str()));
+            seen.extend(plan.skipped.iter().map(|s| s.reason.as_str()));
+            seen.extend((plan.unchanged > 0).then_some("unchanged"));
+        }
+    }
+    // The listings were odd enough.
+    let expected = ["InvalidName", "create", "unchanged", "update"];
+    assert_eq!(seen.into_iter().collect::<Vec<_>>(), expected);
+}

@@ -1,0 +1,313 @@
+//! One feeding of the machine: what it asks for is answered, what it orders is written down.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::dry_run::{DryRun, observed};
+use super::view::{self, Views};
+use super::{Change, CredentialsFrom, Known, Operation, Plan, PlanRequest, Pools, known};
+use crate::api::CredentialsType;
+use crate::controller::fetch::{self, Listing};
+use crate::controller::key::Key;
+use crate::controller::machine::{Action, Input, Limits, Machine, Notice, Now, SecretCredentials};
+use crate::controller::report::PassResult;
+use crate::controller::source::{Settings, Source};
+use crate::mirror::PoolShape;
+use crate::modelarts::{self, Credentials, HttpClient, InvalidItem, Pool, PoolSink};
+
+/// One feeding of the machine.
+pub(super) struct Run {
+    machine: Machine,
+    now: Now,
+    key: Key,
+    known: Known,
+    credentials: CredentialsFrom,
+    pools: Pools,
+    pub(super) api: DryRun,
+    shape: Arc<PoolShape>,
+    source: Source,
+    result: Option<PassResult>,
+}
+
+impl Run {
+    pub(super) fn new(request: PlanRequest) -> Self {
+        let PlanRequest {
+            mut known,
+            credentials,
+            pools,
+            now,
+        } = request;
+        // A saved listing needs no credentials, also where this version has none of their type.
+        if let (Pools::Saved(_), Ok(settings)) = (&pools, &mut known.source.settings) {
+            settings.credentials = CredentialsType::Token;
+        }
+        // Nothing is under way but this: what is not answered must not be waited for.
+        let limits = Limits {
+            passes: usize::MAX,
+            writes: usize::MAX,
+        };
+        let key = known.source.key.clone();
+        let api = DryRun::new(&key.namespace, &known.mirrors);
+        let mut run = Self {
+            machine: Machine::new(limits, 0),
+            now,
+            source: known.source.clone(),
+            key,
+            known,
+            credentials,
+            pools,
+            api,
+            shape: Arc::new(PoolShape::of_the_crd()),
+            result: None,
+        };
+        run.feed();
+        run
+    }
+
+    /// Shows the machine what there is.
+    fn feed(&mut self) {
+        for other in std::mem::take(&mut self.known.others) {
+            // That it exists is all that counts; one that is being deleted has no passes.
+            let deleting = true;
+            let other = Source { deleting, ..other };
+            self.tell(Input::SourceSeen(Box::new(other)));
+        }
+        self.tell(Input::SourceSeen(Box::new(self.source.clone())));
+        let seen: Vec<_> = self
+            .known
+            .mirrors
+            .iter()
+            .filter_map(|(name, mirror)| Some((self.mirror(name), Box::new(observed(mirror)?))))
+            .collect();
+        for (mirror, observed) in seen {
+            self.tell(Input::MirrorSeen(mirror, observed));
+        }
+        self.tell(Input::Synced);
+    }
+
+    fn tell(&mut self, input: Input) {
+        self.machine.handle(input, self.now);
+    }
+
+    fn mirror(&self, name: &Arc<str>) -> Key {
+        Key {
+            namespace: self.key.namespace.clone(),
+            name: name.clone(),
+        }
+    }
+
+    /// Answers what the machine asks for until it asks no more. Time stands still meanwhile.
+    pub(super) async fn drive(&mut self) -> Result<(), String> {
+        while let Some(action) = self.machine.next_action(self.now) {
+            self.perform(action).await?;
+        }
+        self.note();
+        Ok(())
+    }
+
+    fn note(&mut self) {
+        for notice in self.machine.take_notices() {
+            if let Notice::PassEnded { source, report, .. } = notice
+                && source == self.key
+            {
+                self.result = Some(report.result);
+            }
+        }
+    }
+
+    async fn perform(&mut self, action: Action) -> Result<(), String> {
+        match action {
+            Action::ReadCredentials {
+                key,
+                pass,
+                type_,
+                secret,
+            } => {
+                let read = match (&self.pools, &self.credentials) {
+                    (Pools::Saved(_), _) => Ok(none(self.now)),
+                    (_, CredentialsFrom::Cluster(client)) => {
+                        let namespace = &key.namespace;
+                        fetch::read_credentials(client.clone(), namespace, type_, &secret).await
+                    }
+                    (_, CredentialsFrom::File(secret, shown)) => {
+                        fetch::credentials_of(*secret.clone(), type_, shown)
+                    }
+                    (_, CredentialsFrom::Nowhere) => {
+                        return Err("there are no credentials to ask the cloud with".to_owned());
+                    }
+                };
+                self.tell(Input::CredentialsRead(key, pass, read));
+            }
+            Action::List {
+                key,
+                pass,
+                settings,
+                credentials,
+                ..
+            } => {
+                let result = match &self.pools {
+                    Pools::Cloud(http) => {
+                        let (http, shape) = (http.clone(), self.shape.clone());
+                        fetch::list(http, key.clone(), *settings, credentials, vec![], shape).await
+                    }
+                    Pools::Saved(body) => Ok(self.saved(body, &settings)?),
+                };
+                self.tell(Input::Listed(key, pass, result));
+            }
+            Action::Check { key, uid } => self.tell(Input::Checked(key, uid, Ok(true))),
+            Action::Write(ticket, order) => {
+                let answer = self.api.write(&ticket, &order);
+                let answer = answer
+                    .map_err(|e| format!("failed to plan {}: {e}; this is a bug", ticket.mirror))?;
+                self.tell(Input::Written(ticket, Ok(Box::new(answer))));
+            }
+            Action::Report {
+                key,
+                uid,
+                number,
+                status,
+                ..
+            } => {
+                self.source.status = *status;
+                self.source.resource_version += 1;
+                self.tell(Input::SourceSeen(Box::new(self.source.clone())));
+                self.tell(Input::Reported(key, uid, number, Ok(())));
+            }
+            Action::GiveUp { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// The pools as the cloud sends them.
+    pub(super) async fn listing(mut self) -> Result<Vec<String>, String> {
+        while let Some(action) = self.machine.next_action(self.now) {
+            match action {
+                Action::List {
+                    settings,
+                    credentials,
+                    ..
+                } if let Pools::Cloud(http) = self.pools => {
+                    return texts(http, *settings, credentials).await;
+                }
+                other => self.perform(other).await?,
+            }
+        }
+        Err(self.failure())
+    }
+
+    fn saved(&self, body: &[u8], settings: &Settings) -> Result<Listing, String> {
+        let workspaces = &settings.selection.workspaces;
+        let mut collector = fetch::Collector::new(&self.key.name, self.shape.clone());
+        modelarts::read_saved(body, |item| {
+            collector.pool(&known::workspace_of(item, workspaces), item)
+        })?;
+        Ok(collector.end())
+    }
+
+    /// Why there is no listing.
+    fn failure(&mut self) -> String {
+        self.note();
+        match (&self.result, self.rests()) {
+            (Some(PassResult::Failed(failure)), _) => {
+                format!("the pass would fail: {}: {}", failure.reason, failure.message)
+            }
+            (_, Some(why)) => format!("no pass would be made: {why}"),
+            _ => {
+                "no pass would begin now, since the cloud has rejected the key less than 5 min ago; see the source's condition Ready".to_owned()
+            }
+        }
+    }
+
+    /// Why the source needs no pass.
+    fn rests(&self) -> Option<&'static str> {
+        if self.source.deleting {
+            return Some("the source is being deleted");
+        }
+        let settings = self.source.settings.as_ref();
+        settings
+            .is_ok_and(|s| s.suspend)
+            .then_some("spec.suspend is true")
+    }
+
+    pub(super) fn plan(mut self) -> Result<Plan, String> {
+        let rests = self.rests();
+        let skipped = match &self.result {
+            Some(PassResult::Succeeded { skipped, .. }) => skipped.clone(),
+            _ if rests.is_some() => Vec::new(),
+            _ => return Err(self.failure()),
+        };
+        let mut skipped = skipped;
+        skipped.sort_by(|a, b| a.id.cmp(&b.id));
+        let written = self.api.written();
+        let changes: Vec<Change> = written
+            .iter()
+            .filter_map(|name| self.change(name))
+            .collect();
+        let is_ours = |mirror: &Value| view::controller(mirror) == Some(&*self.source.uid);
+        let ours = self.known.mirrors.iter();
+        let unchanged = ours.filter(|(name, mirror)| !written.contains(*name) && is_ours(mirror));
+        Ok(Plan {
+            unchanged: unchanged.count(),
+            changes,
+            status_before: self.known.source.status,
+            status: self.source.status,
+            skipped,
+            rests,
+            source: self.key,
+        })
+    }
+
+    fn change(&self, name: &Arc<str>) -> Option<Change> {
+        let Views { before, after } = view::of(self.known.mirrors.get(name), self.api.get(name));
+        let operation = match (&before, &after) {
+            (None, None) => return None,
+            (None, Some(_)) => Operation::Create,
+            (Some(_), Some(_)) => Operation::Update,
+            (Some(_), None) => Operation::Delete,
+        };
+        Some(Change {
+            operation,
+            mirror: self.mirror(name),
+            before,
+            after,
+        })
+    }
+}
+
+/// Stands for credentials where none are used. Changed just now: an old rejection means others.
+fn none(now: Now) -> SecretCredentials {
+    SecretCredentials {
+        credentials: Credentials::Token("none".into()),
+        changed: Some(now.wall),
+    }
+}
+
+async fn texts(
+    http: HttpClient,
+    settings: Settings,
+    credentials: Arc<Credentials>,
+) -> Result<Vec<String>, String> {
+    let Settings {
+        endpoint,
+        project_id,
+        selection,
+        ..
+    } = settings;
+    let client = modelarts::Client::new(http, endpoint, project_id, credentials);
+    let listed = modelarts::list(&client, &selection, Texts::default()).await;
+    listed.map(|texts| texts.0).map_err(|e| e.to_string())
+}
+
+/// Keeps the pools as they were sent.
+#[derive(Default)]
+pub struct Texts(pub Vec<String>);
+
+impl PoolSink for Texts {
+    fn pool(&mut self, _: &str, json: &str) -> Result<(), InvalidItem> {
+        // What a pass refuses is refused here too.
+        Pool::parse(json)?;
+        self.0.push(json.to_owned());
+        Ok(())
+    }
+}
