@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use k8s_openapi::api::events::v1::Event;
+use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use modelarts_pool_controller::api::{ModelArtsPoolSource, REFRESH_ANNOTATION};
 use modelarts_pool_controller::simulator::{DEFAULT_WORKSPACE, Scenario};
 use serde_json::{Value, json};
 
@@ -35,12 +37,7 @@ fn known(mut object: Value) -> Value {
     {
         condition["lastTransitionTime"] = Value::Null;
     }
-    for time in [
-        "lastSyncTime",
-        "lastAttemptTime",
-        "freshUntil",
-        "lastHandledRefresh",
-    ] {
+    for time in ["lastSyncTime", "lastAttemptTime", "freshUntil"] {
         if let Some(status) = object["status"].as_object_mut() {
             status.remove(time);
         }
@@ -80,6 +77,14 @@ fn shown(mirror: &Value, after: &Value) -> Value {
     shown
 }
 
+/// As this manager of fields.
+fn by(manager: &str) -> PatchParams {
+    PatchParams {
+        field_manager: Some(manager.to_owned()),
+        ..PatchParams::default()
+    }
+}
+
 struct Stage {
     env: Env,
 }
@@ -90,8 +95,52 @@ impl Stage {
         plan(&self.env, &[&source, "--output=json"]).await
     }
 
+    /// Runs one pass; the source after it.
+    async fn pass(&self, what: &str) -> ModelArtsPoolSource {
+        let deleted = self
+            .events()
+            .delete_collection(&DeleteParams::default(), &ListParams::default())
+            .await;
+        deleted.expect("no events");
+        let controller = self.env.start_controller().await;
+        let handled = |s: &ModelArtsPoolSource| {
+            let status = s.status.as_ref();
+            status.and_then(|s| s.last_handled_refresh.as_deref()) == Some(what)
+        };
+        let source = self.env.source_when("s", what, handled).await;
+        controller.stop().await;
+        source
+    }
+
+    fn events(&self) -> Api<Event> {
+        Api::namespaced(self.env.client.clone(), &self.env.namespace)
+    }
+
+    /// The events that were published, as a plan has them.
+    async fn published(&self) -> Vec<Value> {
+        let events = self.events().list(&ListParams::default()).await;
+        let mut events: Vec<_> = events
+            .expect("events")
+            .items
+            .into_iter()
+            .map(|e| {
+                let regarding = e.regarding.expect("an object");
+                json!({"type": e.type_, "reason": e.reason, "kind": regarding.kind, "namespace": regarding.namespace, "name": regarding.name, "note": e.note})
+            })
+            .collect();
+        events.sort_by_key(Value::to_string);
+        events
+    }
+
     /// Plans, runs a pass, and compares. What was planned: operations by name.
     async fn check(&self, what: &str, code: i32) -> Vec<(String, String)> {
+        // The pass that answers this is the one that is planned, and no other.
+        let asked = json!({"metadata": {"annotations": {REFRESH_ANNOTATION: what}}});
+        // Not by the one who made the source: what he writes may be its spec, and restarts absence clocks.
+        let params = by("refresher");
+        let sources = self.env.sources();
+        let patched = sources.patch("s", &params, &Patch::Merge(asked)).await;
+        patched.expect("a request for a pass");
         let before = mirrors(&self.env).await;
         let planned = self.plan().await;
         assert_eq!(
@@ -108,9 +157,7 @@ impl Stage {
         );
         let planned = planned.json();
 
-        let controller = self.env.start_controller().await;
-        let source = self.env.refresh("s").await;
-        controller.stop().await;
+        let source = self.pass(what).await;
         let after = mirrors(&self.env).await;
         let mut expected = before.clone();
         let mut operations = Vec::new();
@@ -143,6 +190,9 @@ impl Stage {
             known(json!({"status": planned["source"]["status"]})),
             "{what}"
         );
+        let mut events = planned["events"].as_array().expect("events").clone();
+        events.sort_by_key(Value::to_string);
+        assert_eq!(self.published().await, events, "{what}");
         operations
     }
 }
@@ -163,7 +213,9 @@ async fn the_next_pass_writes_what_was_planned() {
         put.expect("pools");
     };
     put(&texts(&ids));
-    env.add_source("s", json!({"interval": "24h"})).await;
+    // Before the grace period of a missing pool is over, the clock has moved by a second.
+    let spec = json!({"interval": "24h", "prune": {"gracePeriod": "0s"}});
+    env.add_source("s", spec).await;
     let stage = Stage { env };
     let env = &stage.env;
 
@@ -194,10 +246,7 @@ async fn the_next_pass_writes_what_was_planned() {
     let edit = json!({"metadata": {"labels": {"os.modelarts/name": "mine", "stranger/l": "1"}, "annotations": {"os.modelarts/x": null}}, "spec": {"new": null, "mine": 1}});
     let orphan = json!({"metadata": {"ownerReferences": null}});
     for (name, patch) in [("edited", edit), ("orphaned", orphan)] {
-        let params = PatchParams {
-            field_manager: Some("stranger".to_owned()),
-            ..PatchParams::default()
-        };
+        let params = by("stranger");
         let edited = env.pools().patch(name, &params, &Patch::Merge(patch)).await;
         edited.expect("an edit");
     }
@@ -232,6 +281,13 @@ async fn the_next_pass_writes_what_was_planned() {
         "nothing is left to do: {}",
         planned.stdout
     );
+
+    env.cloud().delete_pool("kept").expect("a pool");
+    let found = stage.check("a pool is missing", 2).await;
+    assert_eq!(operations(&found), [("kept", "update")]);
+    while stage.plan().await.json()["changes"] == json!([]) {}
+    let found = stage.check("the pool is gone", 2).await;
+    assert_eq!(operations(&found), [("kept", "delete")]);
 
     // In all of this, plan has asked and not told.
     let log = env.cluster.audit_log();

@@ -149,11 +149,16 @@ impl Inputs {
             }
             there.extend(found);
         }
+        let now = Now {
+            instant: Instant::now(),
+            wall: Timestamp::now(),
+        };
         let known = Known::of(Objects {
             file,
             key,
             there,
             from_cluster,
+            now: now.wall,
         })?;
         known.notes.iter().for_each(|text| note(text));
         let credentials = match (credentials, client) {
@@ -165,10 +170,7 @@ impl Inputs {
             known,
             credentials,
             pools,
-            now: Now {
-                instant: Instant::now(),
-                wall: Timestamp::now(),
-            },
+            now,
         })
     }
 }

@@ -9,6 +9,7 @@ use similar::TextDiff;
 
 use super::Form;
 use crate::api::ModelArtsPoolSourceStatus;
+use crate::controller::Event;
 use crate::controller::plan::{Change, Operation, Plan};
 
 /// Lines of a diff around what changes.
@@ -37,6 +38,8 @@ struct Shown<'a> {
     source: ShownSource<'a>,
     changes: Vec<ShownChange<'a>>,
     skipped: Vec<ShownSkip<'a>>,
+    unasked: &'a [String],
+    events: Vec<ShownEvent<'a>>,
     unchanged: usize,
 }
 
@@ -65,6 +68,35 @@ struct ShownSkip<'a> {
     message: &'a str,
 }
 
+#[derive(Serialize)]
+struct ShownEvent<'a> {
+    r#type: &'static str,
+    reason: &'static str,
+    kind: &'static str,
+    namespace: &'a str,
+    name: &'a str,
+    note: &'a str,
+}
+
+impl<'a> ShownEvent<'a> {
+    fn of(event: &'a Event) -> Self {
+        let Event {
+            kind,
+            object,
+            news,
+            uid: _,
+        } = event;
+        Self {
+            r#type: if news.warning { "Warning" } else { "Normal" },
+            reason: news.reason,
+            kind,
+            namespace: &object.namespace,
+            name: &object.name,
+            note: &news.note,
+        }
+    }
+}
+
 impl<'a> Shown<'a> {
     fn of(plan: &'a Plan) -> Self {
         let change = |change: &'a Change| ShownChange {
@@ -87,6 +119,8 @@ impl<'a> Shown<'a> {
             },
             changes: plan.changes.iter().map(change).collect(),
             skipped: skips.collect(),
+            unasked: &plan.unasked,
+            events: plan.events.iter().map(ShownEvent::of).collect(),
             unchanged: plan.unchanged,
         }
     }
@@ -122,17 +156,9 @@ fn diff(plan: &Plan) -> Result<String, String> {
     if before != after {
         section(&mut text, &title, &before, &after);
     }
-    for skip in &plan.skipped {
-        let _ = writeln!(
-            text,
-            "! {}/{}: skipped: {}: {}",
-            plan.source.namespace,
-            skip.id,
-            skip.reason.as_str(),
-            skip.message
-        );
-    }
-    if !plan.skipped.is_empty() {
+    let start = text.len();
+    asides(&mut text, plan);
+    if text.len() > start {
         text.push('\n');
     }
     if let Some(why) = plan.rests {
@@ -140,6 +166,26 @@ fn diff(plan: &Plan) -> Result<String, String> {
     }
     text.push_str(&summary(plan));
     Ok(safe_text(&text))
+}
+
+/// What a pass would say beside its writes.
+fn asides(text: &mut String, plan: &Plan) {
+    let namespace = &plan.source.namespace;
+    for skip in &plan.skipped {
+        let (id, reason, message) = (&skip.id, skip.reason.as_str(), &skip.message);
+        let _ = writeln!(text, "! {namespace}/{id}: skipped: {reason}: {message}");
+    }
+    for id in &plan.unasked {
+        let _ = writeln!(
+            text,
+            "? {namespace}/{id}: missing; the cloud would be asked whether it is gone"
+        );
+    }
+    for event in &plan.events {
+        let shown = ShownEvent::of(event);
+        let (kind, reason, note) = (shown.r#type, shown.reason, shown.note);
+        let _ = writeln!(text, "* {}: event: {kind} {reason}: {note}", event.object);
+    }
 }
 
 fn section(text: &mut String, title: &str, before: &str, after: &str) {

@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::controller::Key;
+use crate::controller::{Event, Key, News};
 use crate::mirror::{Skip, SkipReason};
 
 fn change(name: &str, operation: Operation) -> Change {
@@ -38,6 +38,17 @@ fn plan(changes: Vec<Change>) -> Plan {
             skip("C", SkipReason::InvalidName),
             skip("d", SkipReason::TooLarge),
         ],
+        events: vec![Event {
+            kind: "ModelArtsPool",
+            object: Key::new("ns", "b"),
+            uid: "u".into(),
+            news: News {
+                warning: true,
+                reason: "PhaseChanged",
+                note: "from Running to Abnormal".to_owned(),
+            },
+        }],
+        unasked: vec!["x".to_owned(), "y".to_owned()],
         rests: None,
     }
 }
@@ -99,6 +110,9 @@ fn a_diff_for_people() {
 ! ns/B: skipped: InvalidName: why
 ! ns/C: skipped: InvalidName: why
 ! ns/d: skipped: TooLarge: why
+? ns/x: missing; the cloud would be asked whether it is gone
+? ns/y: missing; the cloud would be asked whether it is gone
+* ns/b: event: Warning PhaseChanged: from Running to Abnormal
 
 1 to create, 2 to update, 1 to delete, 3 skipped (2 InvalidName, 1 TooLarge), 4 unchanged
 "#
@@ -148,6 +162,9 @@ fn yaml_and_json_say_the_same_and_steer_no_terminal() {
         json!({"id": "d", "reason": "TooLarge", "message": "why"})
     );
     assert_eq!(parsed["unchanged"], 4);
+    assert_eq!(parsed["unasked"], json!(["x", "y"]));
+    let event = json!({"type": "Warning", "reason": "PhaseChanged", "kind": "ModelArtsPool", "namespace": "ns", "name": "b", "note": "from Running to Abnormal"});
+    assert_eq!(parsed["events"], json!([event]));
 }
 
 #[test]
@@ -161,6 +178,8 @@ fn a_text_of_many_words_stays_on_its_line() {
 fn nothing_to_do() {
     let mut plan = plan(vec![]);
     plan.skipped.clear();
+    plan.events.clear();
+    plan.unasked.clear();
     plan.status = plan.status_before.clone();
     plan.rests = Some("spec.suspend is true");
     let expected = "No pass would be made: spec.suspend is true.\n0 to create, 0 to update, 0 to delete, 0 skipped, 4 unchanged\n";

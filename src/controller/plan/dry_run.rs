@@ -6,10 +6,10 @@ use std::sync::Arc;
 use kube::core::DynamicObject;
 use serde_json::{Map, Value, json};
 
-use crate::api::{API_VERSION, CONTROLLER_NAME, POOL_KIND, SOURCE_KIND};
+use crate::api::{API_VERSION, CONTROLLER_NAME, POOL_KIND, PoolCounts, SOURCE_KIND};
 use crate::controller::machine::{WriteOrder, WriteTicket};
-use crate::mirror::apply::WriteError;
-use crate::mirror::{Observed, Owner, Step};
+use crate::mirror::apply::{WriteError, Written};
+use crate::mirror::{Desired, Observed, Owner, Step};
 
 /// Mirrors of one namespace, as an API server would hold them.
 #[derive(Default)]
@@ -65,7 +65,7 @@ impl DryRun {
         &mut self,
         ticket: &WriteTicket,
         order: &WriteOrder,
-    ) -> Result<Observed, WriteError> {
+    ) -> Result<Written, WriteError> {
         let name = &ticket.mirror.name;
         let stored = self.mirrors.get(name).cloned();
         let gone = || WriteError::NotFound(format!("{} is not there", ticket.mirror));
@@ -76,19 +76,25 @@ impl DryRun {
             (Step::Create, None) => self.nobody(name),
             (_, stored) => stored.ok_or_else(gone)?,
         };
+        let unchanged = matches!(ticket.step, Step::Nothing | Step::Conflict);
         match ticket.step {
-            Step::Create | Step::Apply => apply_object(&mut next, order)?,
-            Step::ApplyStatus => apply_status(&mut next, order)?,
+            Step::Create | Step::Apply => apply_object(&mut next, known(order)?, &order.owner)?,
+            Step::ApplyStatus => apply_status(&mut next, known(order)?, order)?,
+            Step::PatchStatus => patch_status(&mut next, order),
             Step::ReplaceOwner => own_by(&mut next, &order.owner),
-            Step::Nothing | Step::Conflict => {}
+            Step::Delete | Step::Nothing | Step::Conflict => {}
         }
-        if !matches!(ticket.step, Step::Nothing | Step::Conflict) {
+        if !unchanged {
             self.written.insert(name.clone());
             next["metadata"]["resourceVersion"] = json!(self.next_version().to_string());
         }
+        if ticket.step == Step::Delete {
+            self.mirrors.remove(name);
+            return Ok(Written::Deleted);
+        }
         let observed = observed(&next).ok_or_else(gone)?;
         self.mirrors.insert(name.clone(), next);
-        Ok(observed)
+        Ok(Written::Stored(Box::new(observed)))
     }
 
     /// An object that is about to be created.
@@ -106,8 +112,7 @@ pub(super) fn observed(mirror: &Value) -> Option<Observed> {
 }
 
 /// Server-side apply of metadata and spec: what our last apply has set and this one does not is gone.
-fn apply_object(mirror: &mut Value, order: &WriteOrder) -> Result<(), WriteError> {
-    let desired = &order.desired;
+fn apply_object(mirror: &mut Value, desired: &Desired, owner: &Owner) -> Result<(), WriteError> {
     let owned = owned_fields(mirror);
     let mut fields = Map::new();
     for (part, wanted) in [
@@ -126,7 +131,7 @@ fn apply_object(mirror: &mut Value, order: &WriteOrder) -> Result<(), WriteError
         kept.extend(wanted);
         *stored = Value::Object(kept);
     }
-    own_by(mirror, &order.owner);
+    own_by(mirror, owner);
     let spec = parsed(desired.spec.get())?;
     if mirror["spec"] != spec {
         let generation = mirror["metadata"]["generation"].as_i64();
@@ -137,13 +142,35 @@ fn apply_object(mirror: &mut Value, order: &WriteOrder) -> Result<(), WriteError
     Ok(())
 }
 
-fn apply_status(mirror: &mut Value, order: &WriteOrder) -> Result<(), WriteError> {
-    let mut status = parsed(order.desired.status.get())?;
+fn apply_status(
+    mirror: &mut Value,
+    desired: &Desired,
+    order: &WriteOrder,
+) -> Result<(), WriteError> {
+    let mut status = parsed(desired.status.get())?;
     status["observedGeneration"] = json!(order.observed.as_ref().map_or(1, |o| o.generation));
     status["conditions"] = json!(order.conditions);
     mirror["status"] = status;
     set_owned(mirror, "status", &json!({"f:status": {}}));
     Ok(())
+}
+
+/// A merge patch: what else the status says stays.
+fn patch_status(mirror: &mut Value, order: &WriteOrder) {
+    if !mirror["status"].is_object() {
+        mirror["status"] = json!({});
+    }
+    mirror["status"]["conditions"] = json!(order.conditions);
+    if order.no_nodes {
+        mirror["status"]["counts"] = json!(PoolCounts::zero());
+    }
+    set_owned(mirror, "status", &json!({"f:status": {}}));
+}
+
+/// What is applied.
+fn known(order: &WriteOrder) -> Result<&Desired, WriteError> {
+    let unknown = || WriteError::ServerError("what the mirror should be is not known".to_owned());
+    order.desired.as_deref().ok_or_else(unknown)
 }
 
 fn own_by(mirror: &mut Value, owner: &Owner) {

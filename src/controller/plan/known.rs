@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use kube::core::{DynamicObject, TypeMeta};
 use serde_json::{Map, Value, json};
 
@@ -45,6 +46,8 @@ pub struct Objects {
     pub there: Vec<DynamicObject>,
     /// Whether `there` is all of the namespace, as the cluster has it.
     pub from_cluster: bool,
+    /// When the file is taken to be applied.
+    pub now: Timestamp,
 }
 
 impl Known {
@@ -58,6 +61,7 @@ impl Known {
             key,
             there,
             from_cluster,
+            now,
         } = objects;
         let mut known = Sorted::default();
         for object in there {
@@ -70,6 +74,7 @@ impl Known {
         } = known;
         let mut notes = Vec::new();
         let live = sources.remove(&*key.name);
+        let mut changed = false;
         let source = match (file, live) {
             (None, None) => {
                 return Err(format!(
@@ -77,11 +82,18 @@ impl Known {
                 ));
             }
             (None, Some(live)) => live,
-            (Some(file), Some(live)) => applied(file, live),
+            (Some(file), Some(live)) => {
+                changed = spec(&file) != spec(&live);
+                applied(file, live, changed)
+            }
             (Some(file), None) => new(file, &key, &mirrors, from_cluster, &mut notes),
         };
-        let source = Source::of(source)
+        let mut source = Source::of(source)
             .ok_or_else(|| format!("the source {key} has no uid or no valid resourceVersion"))?;
+        if changed {
+            // Absence is measured anew, as after an apply.
+            source.spec_changed = Some(now);
+        }
         let mut others: Vec<Source> = sources.into_values().filter_map(Source::of).collect();
         if !from_cluster {
             others.extend(named_by(&mirrors, &source, &others));
@@ -154,8 +166,7 @@ impl Sorted {
 }
 
 /// The source of a file, once it is applied over the one there is.
-fn applied(file: DynamicObject, live: DynamicObject) -> DynamicObject {
-    let changed = spec(&file) != spec(&live);
+fn applied(file: DynamicObject, live: DynamicObject, changed: bool) -> DynamicObject {
     let mut metadata = live.metadata;
     if changed {
         metadata.generation = metadata.generation.map(|g| g + 1);

@@ -31,6 +31,7 @@ fn known(file: Option<DynamicObject>, there: Vec<DynamicObject>, from_cluster: b
         key: Key::new("ns", "s"),
         there,
         from_cluster,
+        now: Timestamp::UNIX_EPOCH,
     })
     .expect("a state")
 }
@@ -154,6 +155,7 @@ fn what_can_not_be_used_is_named() {
             key: Key::new("ns", "s"),
             there,
             from_cluster: true,
+            now: Timestamp::UNIX_EPOCH,
         };
         Known::of(objects).err().expect("an error")
     };

@@ -12,6 +12,7 @@ use kube::Client;
 use serde_json::Value;
 
 use self::run::Run;
+use super::events::Event;
 use super::key::Key;
 use super::machine::Now;
 use crate::api::ModelArtsPoolSourceStatus;
@@ -67,6 +68,10 @@ pub struct Plan {
     pub status: ModelArtsPoolSourceStatus,
     /// Pools that can't be mirrored, by id.
     pub skipped: Vec<Skip>,
+    /// Events that would be published, by object.
+    pub events: Vec<Event>,
+    /// Ids of missing pools that the cloud would be asked about, and a saved listing can't answer for.
+    pub unasked: Vec<String>,
     /// Why no pass would be made, where none would.
     pub rests: Option<&'static str>,
 }

@@ -33,6 +33,7 @@ fn known(spec: &Value, mirrors: &BTreeMap<Arc<str>, Value>) -> Known {
         key: Key::new("ns", "s"),
         there,
         from_cluster: false,
+        now: Timestamp::UNIX_EPOCH,
     };
     Known::of(objects).expect("a state")
 }
@@ -139,6 +140,57 @@ async fn a_stranger_is_in_the_way() {
     assert_eq!((operations(&plan), plan.unchanged), (vec![], 0));
     assert_eq!(plan.skipped[0].reason.as_str(), "NameConflict");
     assert_eq!(after["a"]["spec"], json!({}));
+}
+
+/// Status and reason of a condition after a change.
+fn said<'a>(change: &'a Change, type_: &str) -> (&'a str, &'a str) {
+    let after = change.after.as_ref().expect("a mirror");
+    let conditions = after["status"]["conditions"].as_array();
+    let mut conditions = conditions.expect("conditions").iter();
+    let condition = conditions.find(|c| c["type"] == type_).expect(type_);
+    let text = |field: &str| condition[field].as_str().expect("a text");
+    (text("status"), text("reason"))
+}
+
+#[tokio::test]
+async fn a_file_does_not_tell_whether_a_missing_pool_is_gone() {
+    let items = ["a", "b", "c"].map(|id| pool(id, "Running"));
+    let (_, mirrors) = planned(&BTreeMap::new(), &items).await;
+    let (plan, mut mirrors) = planned(&mirrors, &items[1..]).await;
+    assert_eq!(operations(&plan), [("a", "update")]);
+    assert_eq!(said(&plan.changes[0], "Listed"), ("False", "Missing"));
+    assert_eq!(said(&plan.changes[0], "Ready"), ("True", "Running"));
+    let events = plan.events.iter().map(|e| (&*e.object.name, e.news.reason));
+    assert_eq!(events.collect::<Vec<_>>(), [("a", "PoolMissing")]);
+    assert!(plan.unasked.is_empty());
+
+    // An hour later.
+    let conditions = &mut mirrors.get_mut("a").expect("a mirror")["status"]["conditions"];
+    for condition in conditions.as_array_mut().expect("conditions") {
+        condition["lastTransitionTime"] = json!("1969-12-31T23:00:00Z");
+    }
+    let (plan, _) = planned(&mirrors, &items[1..]).await;
+    assert_eq!(operations(&plan), [("a", "update")]);
+    assert_eq!(said(&plan.changes[0], "Ready"), ("Unknown", "Missing"));
+    assert_eq!(plan.unasked, ["a"]);
+    assert_eq!(plan.unchanged, 2);
+}
+
+#[tokio::test]
+async fn a_suspended_source_says_so_on_its_mirrors() {
+    let (_, mirrors) = planned(&BTreeMap::new(), &[pool("a", "Running")]).await;
+    let known = known(&json!({"suspend": true}), &mirrors);
+    let plan = plan(request(known, r#"{"items":[]}"#))
+        .await
+        .expect("a plan");
+    assert_eq!(plan.rests, Some("spec.suspend is true"));
+    assert_eq!(operations(&plan), [("a", "update")]);
+    assert_eq!(said(&plan.changes[0], "Synced"), ("False", "Suspended"));
+    // What is not known of the content stays.
+    let change = &plan.changes[0];
+    let spec = |view: &Option<Value>| view.as_ref().map(|v| v["spec"].clone());
+    assert_eq!(spec(&change.before), spec(&change.after));
+    assert!(plan.status.conditions.is_some());
 }
 
 #[tokio::test]

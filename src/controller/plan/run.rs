@@ -8,9 +8,12 @@ use super::dry_run::{DryRun, observed};
 use super::view::{self, Views};
 use super::{Change, CredentialsFrom, Known, Operation, Plan, PlanRequest, Pools, known};
 use crate::api::CredentialsType;
+use crate::controller::events::Event;
 use crate::controller::fetch::{self, Listing};
 use crate::controller::key::Key;
-use crate::controller::machine::{Action, Input, Limits, Machine, Notice, Now, SecretCredentials};
+use crate::controller::machine::{
+    Action, Confirmation, Input, Limits, Machine, Notice, Now, SecretCredentials,
+};
 use crate::controller::report::PassResult;
 use crate::controller::source::{Settings, Source};
 use crate::mirror::PoolShape;
@@ -28,6 +31,8 @@ pub(super) struct Run {
     shape: Arc<PoolShape>,
     source: Source,
     result: Option<PassResult>,
+    events: Vec<Event>,
+    unasked: Vec<String>,
 }
 
 impl Run {
@@ -60,6 +65,8 @@ impl Run {
             api,
             shape: Arc::new(PoolShape::of_the_crd()),
             result: None,
+            events: Vec::new(),
+            unasked: Vec::new(),
         };
         run.feed();
         run
@@ -160,7 +167,7 @@ impl Run {
                 let answer = self.api.write(&ticket, &order);
                 let answer = answer
                     .map_err(|e| format!("failed to plan {}: {e}; this is a bug", ticket.mirror))?;
-                self.tell(Input::Written(ticket, Ok(Box::new(answer))));
+                self.tell(Input::Written(ticket, Ok(answer)));
             }
             Action::Report {
                 key,
@@ -174,6 +181,26 @@ impl Run {
                 self.tell(Input::SourceSeen(Box::new(self.source.clone())));
                 self.tell(Input::Reported(key, uid, number, Ok(())));
             }
+            Action::Confirm {
+                key,
+                pass,
+                settings,
+                credentials,
+                pools,
+            } => {
+                let answers = match &self.pools {
+                    Pools::Cloud(http) => {
+                        fetch::confirm(http.clone(), *settings, credentials, pools).await
+                    }
+                    // A file answers nothing: what the cloud would be asked is said instead.
+                    Pools::Saved(_) => {
+                        self.unasked.extend(pools.iter().map(ToString::to_string));
+                        Confirmation::default()
+                    }
+                };
+                self.tell(Input::Confirmed(key, pass, answers));
+            }
+            Action::Publish(event) => self.events.push(*event),
             Action::GiveUp { .. } => {}
         }
         Ok(())
@@ -239,6 +266,9 @@ impl Run {
         };
         let mut skipped = skipped;
         skipped.sort_by(|a, b| a.id.cmp(&b.id));
+        self.unasked.sort();
+        // Of one object, in the order in which things happen.
+        self.events.sort_by(|a, b| a.object.cmp(&b.object));
         let written = self.api.written();
         let changes: Vec<Change> = written
             .iter()
@@ -253,6 +283,8 @@ impl Run {
             status_before: self.known.source.status,
             status: self.source.status,
             skipped,
+            events: self.events,
+            unasked: self.unasked,
             rests,
             source: self.key,
         })
