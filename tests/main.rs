@@ -17,6 +17,7 @@ mod cluster_processes;
 mod crds_are_generated;
 mod docs_are_generated;
 mod docs_are_true;
+mod docs_plan;
 mod docs_simulator;
 mod edits_are_undone;
 mod events_tell_what_happened;

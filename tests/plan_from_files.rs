@@ -92,7 +92,7 @@ async fn without_a_cluster() {
         planned.says(0, &[NOTHING]);
         // What kubectl leaves out is told, and guessed well.
         assert_eq!(
-            planned.stderr.contains("no managedFields"),
+            planned.stderr.contains("without managedFields: 2"),
             mirrors == &plain
         );
         let phase = "\n-  phase: Running\n+  phase: Error\n";

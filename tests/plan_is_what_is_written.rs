@@ -1,6 +1,7 @@
 //! What `plan` prints is what the next pass writes, and `plan` itself writes nothing.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use k8s_openapi::api::events::v1::Event;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
@@ -9,7 +10,7 @@ use modelarts_pool_controller::simulator::{DEFAULT_WORKSPACE, Scenario};
 use serde_json::{Value, json};
 
 use super::support::audit;
-use super::support::env::Env;
+use super::support::env::{Env, PATIENCE};
 use super::support::plan::{Planned, plan};
 
 /// How an audit log names the program as a process of its own.
@@ -95,12 +96,10 @@ impl Stage {
         plan(&self.env, &[&source, "--output=json"]).await
     }
 
-    /// Runs one pass; the source after it.
-    async fn pass(&self, what: &str) -> ModelArtsPoolSource {
-        let deleted = self
-            .events()
-            .delete_collection(&DeleteParams::default(), &ListParams::default())
-            .await;
+    /// Runs one pass until `events` are published; the source after it.
+    async fn pass(&self, what: &str, events: &[Value]) -> ModelArtsPoolSource {
+        let (params, all) = (DeleteParams::default(), ListParams::default());
+        let deleted = self.events().delete_collection(&params, &all).await;
         deleted.expect("no events");
         let controller = self.env.start_controller().await;
         let handled = |s: &ModelArtsPoolSource| {
@@ -108,7 +107,11 @@ impl Stage {
             status.and_then(|s| s.last_handled_refresh.as_deref()) == Some(what)
         };
         let source = self.env.source_when("s", what, handled).await;
+        // Events come a moment after what they tell of.
+        let deadline = Instant::now() + PATIENCE;
+        while self.published().await.len() < events.len() && Instant::now() < deadline {}
         controller.stop().await;
+        assert_eq!(self.published().await, events, "{what}");
         source
     }
 
@@ -157,7 +160,9 @@ impl Stage {
         );
         let planned = planned.json();
 
-        let source = self.pass(what).await;
+        let mut events = planned["events"].as_array().expect("events").clone();
+        events.sort_by_key(Value::to_string);
+        let source = self.pass(what, &events).await;
         let after = mirrors(&self.env).await;
         let mut expected = before.clone();
         let mut operations = Vec::new();
@@ -190,9 +195,6 @@ impl Stage {
             known(json!({"status": planned["source"]["status"]})),
             "{what}"
         );
-        let mut events = planned["events"].as_array().expect("events").clone();
-        events.sort_by_key(Value::to_string);
-        assert_eq!(self.published().await, events, "{what}");
         operations
     }
 }

@@ -113,7 +113,7 @@ pub(super) fn observed(mirror: &Value) -> Option<Observed> {
 
 /// Server-side apply of metadata and spec: what our last apply has set and this one does not is gone.
 fn apply_object(mirror: &mut Value, desired: &Desired, owner: &Owner) -> Result<(), WriteError> {
-    let owned = owned_fields(mirror);
+    let set_before = owned_fields(mirror);
     let mut fields = Map::new();
     for (part, wanted) in [
         ("labels", &desired.labels),
@@ -127,7 +127,7 @@ fn apply_object(mirror: &mut Value, desired: &Desired, owner: &Owner) -> Result<
         fields.insert(format!("f:{part}"), Value::Object(keys.collect()));
         let stored = &mut mirror["metadata"][part];
         let mut kept = stored.as_object().cloned().unwrap_or_default();
-        kept.retain(|key, _| !owned.contains(&(part, key.clone())));
+        kept.retain(|key, _| !set_before.contains(&(part, key.clone())));
         kept.extend(wanted);
         *stored = Value::Object(kept);
     }

@@ -100,7 +100,7 @@ impl Known {
         }
         if unmanaged > 0 {
             notes.push(format!(
-                "{unmanaged} mirrors have no managedFields: what of their labels and annotations is the controller's is told by their keys (kubectl get --show-managed-fields shows them)"
+                "mirrors without managedFields: {unmanaged}; what of their labels and annotations is the controller's is told by their keys (kubectl get --show-managed-fields shows them)"
             ));
         }
         for mirror in mirrors.values_mut() {

@@ -141,7 +141,7 @@ fn mirrors_of_kubectl_are_the_controllers_as_their_keys_say() {
         state
             .notes
             .iter()
-            .any(|n| n.contains("2 mirrors have no managedFields")),
+            .any(|n| n.contains("without managedFields: 2")),
         "{:?}",
         state.notes
     );
