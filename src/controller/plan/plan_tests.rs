@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use jiff::Timestamp;
@@ -9,7 +9,7 @@ use serde_json::{Map, json};
 
 use super::*;
 use crate::api::{API_VERSION, SOURCE_KIND};
-use crate::modelarts::shareable;
+use crate::modelarts::{HttpOptions, shareable};
 
 fn object(value: Value) -> DynamicObject {
     serde_json::from_value(value).expect("an object")
@@ -217,6 +217,30 @@ async fn where_no_listing_is_there_is_no_plan() {
     let rests = rests.expect("a plan");
     assert_eq!(rests.rests, Some("spec.suspend is true"));
     assert!(rests.changes.is_empty());
+}
+
+#[tokio::test]
+async fn a_key_that_was_just_rejected_is_not_tried() {
+    let status = json!({"lastAttemptTime": "1970-01-01T00:00:00Z", "conditions": [{
+        "type": "Ready", "status": "False", "reason": "CredentialsRejected", "message": "", "observedGeneration": 1, "lastTransitionTime": "1970-01-01T00:00:00Z",
+    }]});
+    let secret = json!({"stringData": {}, "data": {"accessKey": "QUs=", "secretKey": "U0s="}});
+    let secret: Secret = serde_json::from_value(secret).expect("a Secret");
+    // Any request would fail otherwise: nobody listens there, and the host is not allowed.
+    let http = HttpClient::new(HttpOptions::default()).expect("a client");
+    for (minutes, words) in [
+        (4, "rejected the key less than 5 min ago"),
+        (6, "EndpointRefused"),
+    ] {
+        let spec = json!({"endpoint": "http://127.0.0.1:1"});
+        let mut request = request(known(&spec, &BTreeMap::new()), "");
+        request.known.source.status = serde_json::from_value(status.clone()).expect("a status");
+        request.credentials = CredentialsFrom::File(Box::new(secret.clone()), "it".to_owned());
+        request.pools = Pools::Cloud(http.clone());
+        request.now.wall += Duration::from_mins(minutes);
+        let problem = plan(request).await.expect_err(words);
+        assert!(problem.contains(words), "{problem}");
+    }
 }
 
 /// What must be the same of a listing and of what strangers are shown of it.

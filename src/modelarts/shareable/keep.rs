@@ -216,8 +216,8 @@ pub(super) fn keeps_anywhere(text: &str) -> bool {
 }
 
 /// Whether a text is kept as the value of the documented field `key`.
-// What decides beside lists is form alone, which a replacement shares: so nothing that was replaced is
-// kept the next time.
+// What decides beside lists is form, which a replacement shares, or a word that none is like: so nothing
+// that was replaced is kept the next time.
 pub(super) fn keeps_in_field(key: &str, text: &str) -> bool {
     let is = |keys: &[&str]| keys.contains(&key);
     is(&ENUMERATIONS) && is_camel_case(text)
@@ -243,9 +243,10 @@ fn is_time(text: &str) -> bool {
     is_nearly_a_time(text) && text.parse::<Timestamp>().is_ok()
 }
 
-/// Made of what times are made of.
+/// Made of what times are made of, such as `2022-09-16T03:10:40 CST`.
 fn is_nearly_a_time(text: &str) -> bool {
     text.len() <= MAX_WORD
+        && text.bytes().filter(u8::is_ascii_uppercase).count() <= 4
         && text.starts_with(|c: char| c.is_ascii_digit())
         && text
             .bytes()
@@ -283,12 +284,13 @@ fn is_part_of_a_version(part: &str) -> bool {
 
 /// Such as `v2` or `v1beta1`.
 fn is_api_version(text: &str) -> bool {
-    text.len() <= 10
-        && text.starts_with(|c: char| c.is_ascii_lowercase())
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
-        && text.bytes().any(|b| b.is_ascii_digit())
+    let number = |text: &str| !text.is_empty() && is_few_digits(text);
+    text.strip_prefix('v').is_some_and(|rest| {
+        let parts = rest.split_once("alpha").or_else(|| rest.split_once("beta"));
+        parts.map_or(number(rest), |(major, minor)| {
+            number(major) && number(minor)
+        })
+    })
 }
 
 /// Such as `100` or `100Gi`.
@@ -354,9 +356,11 @@ mod tests {
             ("count", " 12345 ", true),
             ("count", "hunter", false),
             ("apiVersion", "v1beta1", true),
-            ("apiVersion", "hunter", false),
+            ("apiVersion", "hunter2", false),
+            ("apiVersion", "v1hunter1", false),
             ("creationTimestamp", "2022-09-16 03:10:40 CST", true),
             ("creationTimestamp", "hunter", false),
+            ("creationTimestamp", "2022 HUNTER", false),
         ] {
             assert_eq!(keeps_in_field(key, text), kept, "{key}: {text}");
         }
