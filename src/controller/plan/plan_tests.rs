@@ -128,6 +128,32 @@ async fn edits_are_shown_as_what_is_undone() {
 }
 
 #[tokio::test]
+async fn mirrors_of_a_former_life_of_the_source_are_taken() {
+    let items = [pool("a", "Running")];
+    let (_, mirrors) = planned(&BTreeMap::new(), &items).await;
+    let mut source = source(&json!({}));
+    source.metadata.uid = Some("anew".to_owned());
+    let there = mirrors.values().cloned().map(object).collect();
+    let known = Known::of(Objects {
+        file: Some(source),
+        key: Key::new("ns", "s"),
+        there,
+        from_cluster: false,
+        now: Timestamp::UNIX_EPOCH,
+    });
+    let known = known.expect("a state");
+    let plan = plan(request(known, &listing(&items)))
+        .await
+        .expect("a plan");
+    assert_eq!(operations(&plan), [("a", "update")]);
+    let after = plan.changes[0].after.as_ref().expect("a mirror");
+    let owners = &after["metadata"]["ownerReferences"];
+    assert_eq!(owners.as_array().map(Vec::len), Some(1));
+    assert_eq!(owners[0]["uid"], "anew");
+    assert!(plan.skipped.is_empty());
+}
+
+#[tokio::test]
 async fn a_stranger_is_in_the_way() {
     let mirrors = [(
         "a".into(),
