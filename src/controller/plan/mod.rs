@@ -133,3 +133,7 @@ pub async fn listing(request: PlanRequest) -> Result<Vec<String>, String> {
 #[cfg(test)]
 #[path = "plan_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "shared_tests.rs"]
+mod shared_tests;
