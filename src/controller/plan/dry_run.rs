@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::api::{API_VERSION, CONTROLLER_NAME, POOL_KIND, PoolCounts, SOURCE_KIND};
 use crate::controller::machine::{WriteOrder, WriteTicket};
 use crate::mirror::apply::{WriteError, Written};
-use crate::mirror::{Desired, Observed, Owner, Step};
+use crate::mirror::{Counts, Desired, Observed, Owner, Step};
 
 /// Mirrors of one namespace, as an API server would hold them.
 #[derive(Default)]
@@ -161,8 +161,14 @@ fn patch_status(mirror: &mut Value, order: &WriteOrder) {
         mirror["status"] = json!({});
     }
     mirror["status"]["conditions"] = json!(order.conditions);
-    if order.no_nodes {
-        mirror["status"]["counts"] = json!(PoolCounts::zero());
+    match (order.counts, mirror["status"].as_object_mut()) {
+        (Counts::Zero, Some(status)) => {
+            status.insert("counts".to_owned(), json!(PoolCounts::zero()));
+        }
+        (Counts::Unknown, Some(status)) => {
+            status.remove("counts");
+        }
+        (Counts::Kept, _) | (_, None) => {}
     }
     set_owned(mirror, "status", &json!({"f:status": {}}));
 }

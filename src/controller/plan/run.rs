@@ -200,7 +200,10 @@ impl Run {
                 };
                 self.tell(Input::Confirmed(key, pass, answers));
             }
-            Action::Publish(event) => self.events.push(*event),
+            Action::Publish(event) => {
+                self.events.push(*event);
+                self.tell(Input::Published);
+            }
             Action::GiveUp { .. } => {}
         }
         Ok(())
