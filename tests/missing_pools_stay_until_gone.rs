@@ -65,6 +65,7 @@ async fn the_mirror_of_a_gone_pool_goes_and_that_of_a_hidden_one_stays() {
     );
     let source = env.synced("s").await;
     assert_eq!(source.status.and_then(|s| s.pools), Some(2));
+    env.event(&ids[0], "PoolGone").await;
     let told: Vec<String> = env.events(&ids[0]).await.into_iter().map(|e| e.0).collect();
     assert_eq!(told, ["PoolMissing", "PoolGone"]);
     let deleted = writes(&env.cluster.audit_log(), &controller.agent);

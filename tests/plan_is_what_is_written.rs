@@ -108,8 +108,7 @@ impl Stage {
         };
         let source = self.env.source_when("s", what, handled).await;
         // Events come a moment after what they tell of.
-        let deadline = Instant::now() + PATIENCE;
-        while self.published().await.len() < events.len() && Instant::now() < deadline {}
+        self.env.events_published(events.len()).await;
         controller.stop().await;
         assert_eq!(self.published().await, events, "{what}");
         source
@@ -287,7 +286,10 @@ async fn the_next_pass_writes_what_was_planned() {
     env.cloud().delete_pool("kept").expect("a pool");
     let found = stage.check("a pool is missing", 2).await;
     assert_eq!(operations(&found), [("kept", "update")]);
-    while stage.plan().await.json()["changes"] == json!([]) {}
+    let deadline = Instant::now() + PATIENCE;
+    while stage.plan().await.json()["changes"] == json!([]) {
+        assert!(Instant::now() < deadline, "it is never planned to go");
+    }
     let found = stage.check("the pool is gone", 2).await;
     assert_eq!(operations(&found), [("kept", "delete")]);
 

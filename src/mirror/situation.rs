@@ -152,7 +152,7 @@ fn listed(presence: Presence) -> Option<ConditionState> {
         }
         Presence::Gone { since } => not(
             GONE,
-            "the cloud's list does not hold the pool, and asked for it by its id the cloud says that there is none",
+            "the cloud's list does not hold the pool, and ShowPool for its id says that there is none",
             since,
         ),
         Presence::Listed | Presence::Unmirrorable(_) => {

@@ -1,6 +1,7 @@
 //! Where one test works: a namespace of its own on the shared API server, and a simulated cloud of its
 //! own.
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -218,6 +219,22 @@ impl Env {
         };
         let found = timeout(PATIENCE, found).await;
         found.unwrap_or_else(|_| panic!("no event {reason} about {name}"))
+    }
+
+    /// Waits until so many events are published in this namespace.
+    pub async fn events_published(&self, count: usize) {
+        let api: Api<Event> = Api::namespaced(self.client.clone(), &self.namespace);
+        let mut seen = BTreeSet::new();
+        let mut events = std::pin::pin!(watcher(api, watcher::Config::default()).applied_objects());
+        let waited = timeout(PATIENCE, async {
+            while seen.len() < count {
+                if let Some(Ok(event)) = events.next().await {
+                    seen.insert(event.metadata.name);
+                }
+            }
+        });
+        let all = waited.await.is_ok();
+        assert!(all, "{} of {count} events: {seen:?}", seen.len());
     }
 
     /// All events about the object `name`: reasons and notes, the oldest first.

@@ -39,6 +39,8 @@ struct Shown<'a> {
     changes: Vec<ShownChange<'a>>,
     skipped: Vec<ShownSkip<'a>>,
     unasked: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    no_pass: Option<&'static str>,
     events: Vec<ShownEvent<'a>>,
     unchanged: usize,
 }
@@ -120,6 +122,7 @@ impl<'a> Shown<'a> {
             changes: plan.changes.iter().map(change).collect(),
             skipped: skips.collect(),
             unasked: &plan.unasked,
+            no_pass: plan.no_pass,
             events: plan.events.iter().map(ShownEvent::of).collect(),
             unchanged: plan.unchanged,
         }
@@ -161,7 +164,7 @@ fn diff(plan: &Plan) -> Result<String, String> {
     if text.len() > start {
         text.push('\n');
     }
-    if let Some(why) = plan.rests {
+    if let Some(why) = plan.no_pass {
         let _ = writeln!(text, "No pass would be made: {why}.");
     }
     text.push_str(&summary(plan));

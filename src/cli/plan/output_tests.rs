@@ -49,7 +49,7 @@ fn plan(changes: Vec<Change>) -> Plan {
             },
         }],
         unasked: vec!["x".to_owned(), "y".to_owned()],
-        rests: None,
+        no_pass: None,
     }
 }
 
@@ -181,7 +181,7 @@ fn nothing_to_do() {
     plan.events.clear();
     plan.unasked.clear();
     plan.status = plan.status_before.clone();
-    plan.rests = Some("spec.suspend is true");
+    plan.no_pass = Some("spec.suspend is true");
     let expected = "No pass would be made: spec.suspend is true.\n0 to create, 0 to update, 0 to delete, 0 skipped, 4 unchanged\n";
     assert_eq!(text(&plan, Form::Diff).as_deref(), Ok(expected));
 }

@@ -79,7 +79,7 @@ impl Budget {
         if !given {
             self.left_out += 1;
             if self.left_out.is_power_of_two() {
-                tracing::info!(%source, left_out = self.left_out, "events are left out, since there were too many; conditions and metrics tell all");
+                tracing::info!(%source, left_out_of_all_sources = self.left_out, "events are left out, since there were too many; conditions and metrics tell all");
             }
         }
         given

@@ -11,7 +11,8 @@ use crate::modelarts::Reason;
 
 /// Longest note of an event, in bytes: the API server refuses more.
 const MAX_NOTE: usize = 1024;
-/// Phases that a person should look at.
+/// Phases that a person should look at. The last one is no slip: other clients of the cloud look for a phase
+/// that is spelled so.
 const TROUBLE: [&str; 5] = [
     "Abnormal",
     "Error",
@@ -155,17 +156,13 @@ fn changes(before: &Observed, content: &Desired) -> Vec<News> {
             News::normal("PhaseChanged", &note)
         });
     }
-    let was = before.abnormal.unwrap_or_default();
-    match content.counts.abnormal {
-        Some(is) if is > was => news.push(News::warning(
-            "NodesAbnormal",
-            &format!("{is} nodes are abnormal, {was} were before{nodes}"),
-        )),
-        Some(is) if is < was => news.push(News::normal(
-            "NodesRecovered",
-            &format!("{is} nodes are abnormal, {was} were before{nodes}"),
-        )),
-        _ => {}
+    if let (Some(was), Some(is)) = (before.abnormal, content.counts.abnormal) {
+        let note = format!("abnormal nodes: {is}, before: {was}{nodes}");
+        if is > was {
+            news.push(News::warning("NodesAbnormal", &note));
+        } else if is < was {
+            news.push(News::normal("NodesRecovered", &note));
+        }
     }
     news
 }
@@ -175,7 +172,7 @@ fn nodes(counts: &PoolCounts) -> String {
         .desired
         .map_or_else(String::new, |d| format!(" of {d}"));
     counts.available.map_or_else(String::new, |available| {
-        format!("; {available}{desired} nodes are available")
+        format!("; available nodes: {available}{desired}")
     })
 }
 
@@ -242,7 +239,9 @@ fn sync(before: &ModelArtsPoolSourceStatus, after: &ModelArtsPoolSourceStatus) -
             let (reason, since) = (&was.reason, was.last_transition_time.0);
             News::normal(
                 "SyncRecovered",
-                &format!("a pass has succeeded again; none did since {since} ({reason}); {pools} pools are mirrored"),
+                &format!(
+                    "a pass has succeeded again; none did since {since} ({reason}); pools: {pools}"
+                ),
             )
         }),
         "False" if ready.reason == "Suspended" => None,

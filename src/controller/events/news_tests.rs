@@ -112,12 +112,12 @@ fn events_tell_from_what_to_what_and_how_many_nodes() {
         News {
             warning: true,
             reason: "PhaseChanged",
-            note: "the phase changed from Running to Abnormal; 4 of 6 nodes are available; the cloud says: why".to_owned(),
+            note: "the phase changed from Running to Abnormal; available nodes: 4 of 6; the cloud says: why".to_owned(),
         }
     );
     assert_eq!(
         found[1].note,
-        "2 nodes are abnormal, 0 were before; 4 of 6 nodes are available"
+        "abnormal nodes: 2, before: 0; available nodes: 4 of 6"
     );
     let found = news((&ill, listed), (&runs, listed));
     assert!(found.iter().all(|n| !n.warning), "{found:?}");

@@ -1,5 +1,7 @@
 //! Publishes events.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::api::events::v1::Event as KubeEvent;
@@ -10,7 +12,10 @@ use kube::api::{Api, PostParams};
 use super::{Event, News};
 use crate::api::conditions::truncated;
 use crate::api::{API_VERSION, CONTROLLER_NAME};
-use crate::mirror::apply::call;
+use crate::mirror::apply::{WriteError, call};
+
+/// Whether it was said that this process has no right to publish.
+static FORBIDDEN: AtomicBool = AtomicBool::new(false);
 
 /// Longest name of an object.
 const MAX_NAME: usize = 253;
@@ -32,6 +37,9 @@ pub(in crate::controller) async fn publish(
     let object = object(&event, instance, now);
     // Events are hints; conditions hold what counts.
     if let Err(error) = call(api.create(&PostParams::default(), &object)).await {
+        if matches!(error, WriteError::Forbidden(_)) && !FORBIDDEN.swap(true, Ordering::Relaxed) {
+            tracing::warn!(object = %event.object, %error, "events can't be published; this is said once");
+        }
         tracing::debug!(object = %event.object, reason = event.news.reason, %error, "failed to publish an event");
     }
 }

@@ -320,7 +320,7 @@ fn too_many_missing(there: Disappearance, rules: &PruneRules) -> PruneHalt {
     PruneHalt {
         reason: "TooManyMissing",
         message: format!(
-            "the cloud's list lacks the pools of {missing} of {mirrors} mirrors, more than spec.prune.maxPercent ({percent}) allows, so none is removed: look whether the source still asks for the right workspaces, and whether its key may still see them; if the pools are really gone, set maxPercent to 100 until their mirrors are, too"
+            "the cloud's list lacks the pools of {missing} of {mirrors} mirrors, more than spec.prune.maxPercent ({percent}) allows, so none is removed: look whether the source still asks for the right workspaces, and whether its key may still see them; if the pools are really gone, set maxPercent to 100 until their mirrors are gone, too"
         ),
     }
 }

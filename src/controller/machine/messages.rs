@@ -85,7 +85,7 @@ pub enum Action {
         /// The last complete listing.
         previous: Vec<(Arc<str>, Arc<Desired>)>,
     },
-    /// Ask the cloud for single pools that its list lacks, one after another, up to the first error.
+    /// Ask the cloud for single pools that its list lacks, one after another, until it does not answer.
     Confirm {
         /// The source.
         key: Key,

@@ -34,7 +34,7 @@ async fn list(
                 format!("the cluster knows no {kind}; apply its definition with: modelarts-pool-controller crds --apply")
             }
             WriteError::Forbidden(message) => {
-                format!("failed to list the objects of kind {kind} in {namespace}: not allowed: {message}")
+                format!("your user of the cluster may not list the objects of kind {kind} in {namespace}: {message}; get that right, or give files instead (-f, --mirrors-file)")
             }
             error => format!("failed to list the objects of kind {kind} in {namespace}: {error}"),
         })?;

@@ -73,7 +73,7 @@ pub struct Plan {
     /// Ids of missing pools that the cloud would be asked about, and a saved listing can't answer for.
     pub unasked: Vec<String>,
     /// Why no pass would be made, where none would.
-    pub rests: Option<&'static str>,
+    pub no_pass: Option<&'static str>,
 }
 
 /// A mirror that would change.

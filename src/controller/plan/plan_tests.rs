@@ -208,7 +208,7 @@ async fn a_suspended_source_says_so_on_its_mirrors() {
     let plan = plan(request(known, r#"{"items":[]}"#))
         .await
         .expect("a plan");
-    assert_eq!(plan.rests, Some("spec.suspend is true"));
+    assert_eq!(plan.no_pass, Some("spec.suspend is true"));
     assert_eq!(operations(&plan), [("a", "update")]);
     assert_eq!(said(&plan.changes[0], "Synced"), ("False", "Suspended"));
     // What is not known of the content stays.
@@ -238,10 +238,10 @@ async fn where_no_listing_is_there_is_no_plan() {
     // Credentials are not looked at, of whatever type they are.
     let spec = json!({"credentials": {"type": "PodIdentity"}});
     assert!(plan_of(spec, whole).await.is_ok());
-    let rests = plan_of(json!({"suspend": true}), whole).await;
-    let rests = rests.expect("a plan");
-    assert_eq!(rests.rests, Some("spec.suspend is true"));
-    assert!(rests.changes.is_empty());
+    let suspended = plan_of(json!({"suspend": true}), whole).await;
+    let suspended = suspended.expect("a plan");
+    assert_eq!(suspended.no_pass, Some("spec.suspend is true"));
+    assert!(suspended.changes.is_empty());
 }
 
 #[tokio::test]

@@ -12,11 +12,12 @@ use crate::controller::events::Event;
 use crate::controller::fetch::{self, Listing};
 use crate::controller::key::Key;
 use crate::controller::machine::{
-    Action, Confirmation, Input, Limits, Machine, Notice, Now, SecretCredentials,
+    Action, Confirmation, CredentialsError, Input, Limits, Machine, Notice, Now, SecretCredentials,
 };
 use crate::controller::report::PassResult;
 use crate::controller::source::{Settings, Source};
 use crate::mirror::PoolShape;
+use crate::mirror::apply::WriteError;
 use crate::modelarts::{self, Credentials, HttpClient, InvalidItem, Pool, PoolSink};
 
 /// One feeding of the machine.
@@ -135,7 +136,17 @@ impl Run {
                     (Pools::Saved(_), _) => Ok(none(self.now)),
                     (_, CredentialsFrom::Cluster(client)) => {
                         let namespace = &key.namespace;
-                        fetch::read_credentials(client.clone(), namespace, type_, &secret).await
+                        let read =
+                            fetch::read_credentials(client.clone(), namespace, type_, &secret);
+                        match read.await {
+                            // Not the controller's rights: those of who asks.
+                            Err(CredentialsError::ApiServer(WriteError::Forbidden(message))) => {
+                                return Err(format!(
+                                    "your user of the cluster may not get the Secret {namespace}/{secret}: {message}; get that right, or give it with --secret-file"
+                                ));
+                            }
+                            read => read,
+                        }
                     }
                     (_, CredentialsFrom::File(secret, shown)) => {
                         fetch::credentials_of(*secret.clone(), type_, shown)
@@ -238,19 +249,19 @@ impl Run {
     /// Why there is no listing.
     fn failure(&mut self) -> String {
         self.note();
-        match (&self.result, self.rests()) {
+        match (&self.result, self.no_pass()) {
             (Some(PassResult::Failed(failure)), _) => {
                 format!("the pass would fail: {}: {}", failure.reason, failure.message)
             }
             (_, Some(why)) => format!("no pass would be made: {why}"),
             _ => {
-                "no pass would begin now, since the cloud has rejected the key less than 5 min ago; see the source's condition Ready".to_owned()
+                "no pass would begin now, as where the cloud has rejected the key a moment ago; the source's condition Ready says why".to_owned()
             }
         }
     }
 
     /// Why the source needs no pass.
-    fn rests(&self) -> Option<&'static str> {
+    fn no_pass(&self) -> Option<&'static str> {
         if self.source.deleting {
             return Some("the source is being deleted");
         }
@@ -261,10 +272,10 @@ impl Run {
     }
 
     pub(super) fn plan(mut self) -> Result<Plan, String> {
-        let rests = self.rests();
+        let no_pass = self.no_pass();
         let skipped = match &self.result {
             Some(PassResult::Succeeded { skipped, .. }) => skipped.clone(),
-            _ if rests.is_some() => Vec::new(),
+            _ if no_pass.is_some() => Vec::new(),
             _ => return Err(self.failure()),
         };
         let mut skipped = skipped;
@@ -288,7 +299,7 @@ impl Run {
             skipped,
             events: self.events,
             unasked: self.unasked,
-            rests,
+            no_pass,
             source: self.key,
         })
     }

@@ -235,7 +235,7 @@ fn a_halt_ends_when_the_pools_return() {
 #[test]
 fn an_error_about_one_pool_halts_nothing_but_the_prune() {
     let mut rig = Rig::missing(prune("Delete", "1m", 50), &["a", "b", "c", "d"], 2);
-    rig.show_failure = Some(failure("Forbidden", None, false));
+    rig.show_failure = Some(failure("CloudUnavailable", None, false));
     rig.run_for(5 * MINUTE);
     assert_eq!(halt(&rig).as_deref(), Some("ConfirmationFailed"));
     assert_eq!(rig.conditions("a"), OVERDUE);

@@ -42,8 +42,10 @@ pub(super) struct Rig {
     pub(super) listings: usize,
     /// Pools that the list does not hold and that are there: their workspaces.
     pub(super) hidden: BTreeMap<String, Option<Box<str>>>,
-    /// What every request for a single pool fails with.
+    /// What the first request for a single pool fails with, and so all that would follow.
     pub(super) show_failure: Option<ListingError>,
+    /// Pools of which alone the cloud does not say whether they are there.
+    pub(super) unsaid: BTreeSet<String>,
     /// The pools that were asked for, once for each request.
     pub(super) shown: Vec<String>,
     /// The events that were published.
@@ -91,6 +93,7 @@ impl Rig {
             listings: 0,
             hidden: BTreeMap::new(),
             show_failure: None,
+            unsaid: BTreeSet::new(),
             shown: Vec::new(),
             events: Vec::new(),
             secret_changed: None,
@@ -438,6 +441,11 @@ impl Rig {
                 break;
             }
             let listed = self.cloud.as_ref().is_ok_and(|p| p.contains_key(&**name));
+            if self.unsaid.contains(&**name) {
+                let said = PoolAnswer::Failed("not allowed".to_owned());
+                confirmation.pools.push((name.clone(), said));
+                continue;
+            }
             let answer = match self.hidden.get(&**name) {
                 Some(workspace) => PoolAnswer::Found {
                     workspace: workspace.clone(),
