@@ -68,7 +68,9 @@ impl Keys {
     pub(super) fn reject(&mut self, key: u64, ago: Duration, now: Instant) {
         self.proven.remove(&key);
         if let Some(left) = REJECTED_KEY_PAUSE.checked_sub(ago) {
-            self.rejected.insert(key, now + left);
+            // Several sources may tell of the same key: the last rejection counts.
+            let until = self.rejected.entry(key).or_insert(now);
+            *until = (now + left).max(*until);
         }
     }
 }
@@ -112,5 +114,13 @@ mod tests {
         assert_eq!(keys.ask(7, 1, later), Leave::Given);
         keys.reject(7, Duration::from_mins(6), later);
         assert_eq!(keys.refused(7, later), None);
+        keys.reject(7, Duration::ZERO, later);
+        keys.reject(7, Duration::from_mins(2), later);
+        let wait = Some(Duration::from_mins(5));
+        assert_eq!(
+            keys.refused(7, later),
+            wait,
+            "an older rejection ends no newer one"
+        );
     }
 }
