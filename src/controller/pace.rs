@@ -12,6 +12,9 @@ const CREDENTIALS_RETRY: Duration = Duration::from_mins(1);
 /// How long a rejected key is not used: the cloud locks a key after six rejected requests, for five
 /// minutes.
 pub(super) const REJECTED_KEY_PAUSE: Duration = Duration::from_mins(5);
+/// Longest difference from the interval. Less than what `freshUntil` allows beyond the interval, at most 30
+/// min: else data would be called stale though no pass has failed.
+const MAX_JITTER: Duration = Duration::from_mins(10);
 /// At most one requested refresh in this time.
 pub(super) const REFRESH_GAP: Duration = Duration::from_secs(5);
 /// A mirror that is changed again within this time waits before it is repaired again.
@@ -19,10 +22,11 @@ const REPAIR_MEMORY: Duration = Duration::from_mins(1);
 /// Longest wait before a mirror is repaired again.
 const MAX_REPAIR_WAIT: Duration = Duration::from_secs(30);
 
-/// Time from the start of a pass to the start of the next: the interval, 10 % more or less, so that
-/// many sources do not fall into step.
+/// Time from the start of a pass to the start of the next: the interval, up to 10 % or 10 min more or
+/// less, so that many sources do not fall into step.
 pub(super) fn next_interval(interval: Duration, rng: &mut Rng) -> Duration {
-    interval.mul_f64(0.9 + 0.2 * rng.f64())
+    let jitter = (interval / 10).min(MAX_JITTER);
+    interval - jitter + (2 * jitter).mul_f64(rng.f64())
 }
 
 /// Time from the start of a failed pass to the next try: never less than the interval, doubled with
@@ -143,6 +147,15 @@ mod tests {
                 .all(|w| (90 * SECOND..=110 * SECOND).contains(w))
         );
         assert!(waits.iter().any(|w| *w < 95 * SECOND) && waits.iter().any(|w| *w > 105 * SECOND));
+    }
+
+    #[test]
+    fn the_jitter_of_a_long_interval_makes_no_data_stale() {
+        let mut rng = Rng::with_seed(1);
+        let day = 86_400 * SECOND;
+        let wait = (0..100).map(|_| next_interval(day, &mut rng)).max();
+        let minutes = wait.map(|w| (w - day).as_secs() / 60);
+        assert!(matches!(minutes, Some(5..10)), "{wait:?}");
     }
 
     #[test]
