@@ -171,7 +171,10 @@ impl Machine {
                 break;
             };
             if self.take_from(Queue::Held, &source, &name) {
-                self.enqueue(&source, &name, true);
+                let claim = self.sources.get_mut(&source).and_then(|s| s.claim(&name));
+                // It may be this one alone that fails: then the others must not wait for it.
+                let urgent = claim.is_none_or(|c| c.failures == 0);
+                self.enqueue(&source, &name, urgent);
             }
         }
         let limit = if self.writes.pause.is_probing() {
@@ -366,9 +369,11 @@ impl Machine {
                 return;
             }
             WriteError::Unreachable(_) => {
+                claim.failures = claim.failures.saturating_add(1);
+                // Where other calls succeed meanwhile, the pause of all writes is over at once.
+                let wait = Duration::from_millis(200 << claim.failures.min(4));
                 self.fail_writing_passes(error, now);
-                // Behind the others: it may be this one alone that is not answered.
-                self.enqueue(source, name, false);
+                self.hold(source, name, now.instant + wait);
                 return;
             }
             WriteError::Throttled { .. } => Duration::ZERO,

@@ -243,6 +243,31 @@ fn an_unreachable_api_server_is_asked_by_one_write_at_a_time() {
 }
 
 #[test]
+fn one_mirror_that_is_never_answered_is_tried_now_and_then_and_stops_no_other() {
+    let mut rig = Rig::new();
+    for id in ["a", "b", "c"] {
+        rig.put_pool(id, "Running");
+    }
+    rig.see_source("s", &json!({}));
+    let mut tries = 0;
+    for _ in 0..60 * 20 {
+        while let Some(write) = rig.next_write() {
+            let answer = if &*write.0.mirror.name == "a" {
+                tries += 1;
+                Err(WriteError::Unreachable("reset".to_owned()))
+            } else {
+                rig.write(&write)
+            };
+            rig.answer(write.0, answer);
+        }
+        rig.check_rest();
+        rig.pass_time(SECOND / 20);
+    }
+    assert!((15..=25).contains(&tries), "{tries} tries in a minute");
+    assert!(rig.api.get("b").is_some() && rig.api.get("c").is_some());
+}
+
+#[test]
 fn what_a_stranger_did_to_times_comes_back() {
     let mut rig = Rig::with_pools(&["a"]);
     let before = rig.api.get("a").expect("a mirror")["status"].clone();
