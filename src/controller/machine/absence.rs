@@ -67,7 +67,7 @@ impl Machine {
                 continue;
             };
             claim.skip = None;
-            claim.refused = None;
+            claim.refused.clear();
             claim.removal = None;
             if unmirrorable.contains(&*name) {
                 claim.presence = Presence::Unmirrorable(SkipReason::TooLarge);

@@ -40,6 +40,11 @@ impl Machine {
         {
             self.look_again(&key, None);
             self.assess(&key, now);
+            let state = self.sources.get(&key);
+            if state.is_some_and(|s| s.freshness != Freshness::Fresh) {
+                // No pass tries again what was refused.
+                self.write_all(&key, now);
+            }
         }
     }
 
@@ -76,7 +81,10 @@ impl Machine {
         };
         let ages = limit.filter(|_| !is_old);
         let ages = ages.map(|limit| now.instant + until(limit, now.wall));
-        let look = [ages, waits].into_iter().flatten().min();
+        let refused = state.claims.values().flat_map(|c| &c.refused);
+        let refused = refused.map(|(_, until)| *until);
+        let refused = refused.filter(|until| next != Freshness::Fresh && *until > now.instant);
+        let look = [ages, waits, refused.min()].into_iter().flatten().min();
         if waits.is_none() {
             state.settling = None;
         }

@@ -156,10 +156,10 @@ impl Mirrors {
         };
         let written = state.and_then(MirrorState::own_conditions);
         let order = next(claim.wanted(observed, written, claim.presence, freshness, now));
-        match (order.step, &claim.refused, &claim.skip) {
-            (Step::Nothing, ..) => Decision::Settled,
-            (Step::Conflict, ..) => Decision::Skipped(name_conflict(mirror, observed)),
-            (_, Some((refused, until)), Some(skip)) if *refused == order.intent && now < *until => {
+        match (order.step, &claim.skip) {
+            (Step::Nothing, _) => Decision::Settled,
+            (Step::Conflict, _) => Decision::Skipped(name_conflict(mirror, observed)),
+            (_, Some(skip)) if claim.is_refused(order.intent, now) => {
                 // What the mirror shows is old, and it can say so.
                 let presence = match claim.presence {
                     Presence::Listed => Presence::Unmirrorable(skip.reason),
@@ -171,7 +171,7 @@ impl Mirrors {
                     ..claim.wanted(observed, written, presence, freshness, now)
                 });
                 match told.step {
-                    Step::PatchStatus if claim.untold != Some(told.intent) => {
+                    Step::PatchStatus if !claim.is_refused(told.intent, now) => {
                         Decision::Write(Box::new(told))
                     }
                     _ => Decision::Skipped(skip.clone()),

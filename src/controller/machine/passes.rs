@@ -150,7 +150,9 @@ impl Machine {
             let claim = old.remove(&name);
             let mut claim = claim.unwrap_or_else(|| Claim::new(None, Presence::Listed));
             claim.is_listed(desired);
-            claim.refused = claim.refused.filter(|_| !asked);
+            if asked {
+                claim.refused.clear();
+            }
             state.claims.insert(name, claim);
         }
         state.unmirrorable = listing.skipped;

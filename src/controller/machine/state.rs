@@ -138,10 +138,9 @@ pub(super) struct Claim {
     /// Writes in a row that the API server failed to handle.
     pub(super) failures: u8,
     pub(super) skip: Option<Skip>,
-    /// The write that the API server refused, and until when it is not tried again.
-    pub(super) refused: Option<(Fingerprint, Instant)>,
-    /// What the API server would not even say in the conditions.
-    pub(super) untold: Option<Fingerprint>,
+    /// Writes that the API server refused, and until when each is not tried again: what the mirror should
+    /// be, and where that was refused, that it is not so.
+    pub(super) refused: Vec<(Fingerprint, Instant)>,
 }
 
 /// Where a pool waits for its next write.
@@ -262,9 +261,21 @@ impl Claim {
             conflicts: 0,
             failures: 0,
             skip: None,
-            refused: None,
-            untold: None,
+            refused: Vec::new(),
         }
+    }
+
+    /// Whether a write was refused and is not tried again at `now`.
+    pub(super) fn is_refused(&self, intent: Fingerprint, now: Instant) -> bool {
+        let mut refused = self.refused.iter();
+        refused.any(|(of, until)| *of == intent && now < *until)
+    }
+
+    /// Does not try a write again before `until`.
+    pub(super) fn refuse(&mut self, intent: Fingerprint, until: Instant, now: Instant) {
+        self.refused
+            .retain(|(of, until)| *of != intent && now < *until);
+        self.refused.push((intent, until));
     }
 
     /// The pool as the last complete listing had it; nothing where that lacks it, or it can't be mirrored.

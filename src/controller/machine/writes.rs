@@ -338,11 +338,6 @@ impl Machine {
         };
         let name = &key.name;
         let wait = match error {
-            WriteError::Refused(_) if ticket.step == Step::PatchStatus => {
-                claim.untold = Some(intent);
-                self.consider(source, name, now);
-                return;
-            }
             WriteError::Refused(message) => {
                 let message = format!(
                     "{message}; mend what refuses it, or leave the pool out of the selection"
@@ -353,10 +348,10 @@ impl Machine {
                     reason: SkipReason::Refused,
                     message,
                 };
-                claim.refused = Some((intent, now.instant + REFUSED_PAUSE));
-                claim.untold = None;
+                claim.refuse(intent, now.instant + REFUSED_PAUSE, now.instant);
                 claim.skip = Some(skip);
                 self.consider(source, name, now);
+                self.assess(source, now);
                 return;
             }
             // The watch shows the version that was in the way; until then the same would fail again.

@@ -10,6 +10,7 @@ use super::rig::Rig;
 use crate::controller::machine::ListingError;
 use crate::controller::report::PassFailure;
 use crate::mirror::Step;
+use crate::mirror::apply::WriteError;
 
 const LISTED: [&str; 3] = ["True/Running", "True/Synced", "True/Listed"];
 const STALE: [&str; 3] = ["Unknown/Stale", "False/ListFailed", "True/Listed"];
@@ -228,4 +229,61 @@ fn a_change_in_the_pass_that_ends_an_outage_is_told() {
         ["False/Abnormal", "True/Synced", "True/Listed"]
     );
     assert_eq!(rig.told("a"), ["PhaseChanged"]);
+}
+
+/// Lets time pass; every write to a mirror is refused. How many there were.
+fn refuse_for(rig: &mut Rig, time: Duration) -> usize {
+    let end = rig.now.instant + time;
+    let mut refused = 0;
+    loop {
+        while let Some((ticket, _)) = rig.next_write() {
+            refused += 1;
+            assert!(refused < 100, "it never rests");
+            rig.answer(ticket, Err(WriteError::Refused("a policy".to_owned())));
+        }
+        let next = rig.machine.next_wakeup(rig.now);
+        let Some(next) = next.filter(|next| *next <= end) else {
+            return refused;
+        };
+        rig.pass_time(next - rig.now.instant);
+    }
+}
+
+#[test]
+fn what_is_refused_is_tried_again_though_no_pass_succeeds() {
+    let suspend = |rig: &mut Rig| {
+        rig.spec = json!({"suspend": true});
+        rig.see_source("s", &json!({"generation": 2}));
+    };
+    let fail = |rig: &mut Rig| rig.cloud = Err(down());
+    let cases: [(fn(&mut Rig), _); 2] = [(suspend, "Suspended"), (fail, "ListFailed")];
+    for (change, reason) in cases {
+        let mut rig = Rig::with_pools(&["a"]);
+        change(&mut rig);
+        let refused = refuse_for(&mut rig, 4 * MINUTE);
+        assert!((1..=6).contains(&refused), "{reason}: {refused}");
+        rig.run_for(6 * MINUTE);
+        let expected = format!("False/{reason}");
+        assert_eq!(rig.conditions("a")[1], expected);
+    }
+}
+
+#[test]
+fn what_is_refused_of_an_unknown_content_is_tried_again_later() {
+    let mut rig = Rig::with_pools(&["a"]);
+    rig.restart();
+    rig.cloud = Err(down());
+    let refused = refuse_for(&mut rig, 4 * MINUTE);
+    assert!((1..=6).contains(&refused), "{refused}");
+    rig.run_for(6 * MINUTE);
+    assert_eq!(rig.conditions("a"), STALE);
+
+    // Also where something else was refused before.
+    let mut rig = Rig::missing(json!({}), &["a"], 1);
+    rig.restart();
+    let refused = refuse_for(&mut rig, SECOND);
+    assert!((1..=2).contains(&refused), "{refused}");
+    rig.cloud = Err(down());
+    let refused = refuse_for(&mut rig, 4 * MINUTE);
+    assert!((1..=6).contains(&refused), "{refused}");
 }
