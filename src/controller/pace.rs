@@ -26,7 +26,7 @@ const MAX_REPAIR_WAIT: Duration = Duration::from_secs(30);
 /// less, so that many sources do not fall into step.
 pub(super) fn next_interval(interval: Duration, rng: &mut Rng) -> Duration {
     let jitter = (interval / 10).min(MAX_JITTER);
-    interval - jitter + (2 * jitter).mul_f64(rng.f64())
+    interval.saturating_sub(jitter) + (2 * jitter).mul_f64(rng.f64())
 }
 
 /// Time from the start of a failed pass to the next try: never less than the interval, doubled with
@@ -154,7 +154,7 @@ mod tests {
         let mut rng = Rng::with_seed(1);
         let day = 86_400 * SECOND;
         let wait = (0..100).map(|_| next_interval(day, &mut rng)).max();
-        let minutes = wait.map(|w| (w - day).as_secs() / 60);
+        let minutes = wait.map(|w| w.saturating_sub(day).as_secs() / 60);
         assert!(matches!(minutes, Some(5..10)), "{wait:?}");
     }
 

@@ -253,10 +253,7 @@ async fn a_key_that_was_just_rejected_is_not_tried() {
     let secret: Secret = serde_json::from_value(secret).expect("a Secret");
     // Any request would fail otherwise: nobody listens there, and the host is not allowed.
     let http = HttpClient::new(HttpOptions::default()).expect("a client");
-    for (minutes, words) in [
-        (4, "rejected the key a moment ago"),
-        (6, "EndpointRefused"),
-    ] {
+    for (minutes, words) in [(4, "rejected the key a moment ago"), (6, "EndpointRefused")] {
         let spec = json!({"endpoint": "http://127.0.0.1:1"});
         let mut request = request(known(&spec, &BTreeMap::new()), "");
         request.known.source.status = serde_json::from_value(status.clone()).expect("a status");
