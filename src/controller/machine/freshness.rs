@@ -41,8 +41,9 @@ impl Machine {
             self.look_again(&key, None);
             self.assess(&key, now);
             let state = self.sources.get(&key);
-            if state.is_some_and(|s| s.freshness != Freshness::Fresh) {
-                // No pass tries again what was refused.
+            let refused = |s: &SourceState| s.claims.values().any(|c| !c.refused.is_empty());
+            if state.is_some_and(|s| s.freshness != Freshness::Fresh && refused(s)) {
+                // No pass tries it again.
                 self.write_all(&key, now);
             }
         }
@@ -81,10 +82,14 @@ impl Machine {
         };
         let ages = limit.filter(|_| !is_old);
         let ages = ages.map(|limit| now.instant + until(limit, now.wall));
-        let refused = state.claims.values().flat_map(|c| &c.refused);
-        let refused = refused.map(|(_, until)| *until);
-        let refused = refused.filter(|until| next != Freshness::Fresh && *until > now.instant);
-        let look = [ages, waits, refused.min()].into_iter().flatten().min();
+        let refused = || {
+            let refused = state.claims.values().flat_map(|c| &c.refused);
+            let until = refused.map(|(_, until)| *until);
+            until.filter(|until| *until > now.instant).min()
+        };
+        // Of fresh data the passes try again what was refused.
+        let again = (next != Freshness::Fresh).then(refused).flatten();
+        let look = [ages, waits, again].into_iter().flatten().min();
         if waits.is_none() {
             state.settling = None;
         }
