@@ -21,6 +21,15 @@ impl Key {
             name: name.into(),
         }
     }
+
+    /// The key of `name` in the same namespace.
+    #[must_use]
+    pub fn sibling(&self, name: &Arc<str>) -> Self {
+        Self {
+            namespace: self.namespace.clone(),
+            name: name.clone(),
+        }
+    }
 }
 
 impl fmt::Display for Key {

@@ -42,10 +42,7 @@ impl Machine {
         }
         let mirrors = &self.mirrors;
         let observed = |name: &Arc<str>| {
-            let mirror = Key {
-                namespace: key.namespace.clone(),
-                name: name.clone(),
-            };
+            let mirror = key.sibling(name);
             mirrors.get(&mirror)?.observed.as_deref()
         };
         let mut there = Disappearance::default();
@@ -94,10 +91,7 @@ impl Machine {
         let halted = rules.halt(there);
         state.halt = halted.then(|| too_many_missing(there, &rules));
         for name in dropped {
-            self.forget_unclaimed(&Key {
-                namespace: key.namespace.clone(),
-                name,
-            });
+            self.forget_unclaimed(&key.sibling(&name));
         }
         if halted {
             return;
@@ -202,10 +196,7 @@ impl Machine {
     }
 
     fn answered(&mut self, key: &Key, name: &Arc<str>, answer: PoolAnswer, now: Now) {
-        let mirror = Key {
-            namespace: key.namespace.clone(),
-            name: name.clone(),
-        };
+        let mirror = key.sibling(name);
         let shown = self.mirrors.get(&mirror).and_then(|m| m.observed.as_ref());
         let shown = shown.and_then(|o| o.workspace.clone());
         let Some(state) = self.sources.get_mut(key) else {

@@ -105,10 +105,7 @@ impl Machine {
         let owner = controller.and_then(|c| self.uids.get(&c.uid));
         let made_for = || {
             let name = observed.source.clone()?;
-            let source = Key {
-                namespace: mirror.namespace.clone(),
-                name: (*name).into(),
-            };
+            let source = mirror.sibling(&Arc::from(&*name));
             let orphan = observed.is_orphan_of(&name, |uid| self.uids.contains_key(uid));
             (orphan && self.sources.contains_key(&source)).then_some(source)
         };
@@ -165,10 +162,7 @@ impl Machine {
 
     /// A mirror that somebody deleted and that is not restored is nobody's.
     pub(super) fn drop_claim_of_the_deleted(&mut self, source: &Key, name: &Arc<str>, now: Now) {
-        let mirror = Key {
-            namespace: source.namespace.clone(),
-            name: name.clone(),
-        };
+        let mirror = source.sibling(name);
         let state = self.mirrors.get(&mirror);
         let exists = state.is_some_and(|m| m.observed.is_some() || m.busy);
         if let Some(state) = self.sources.get_mut(source)

@@ -65,10 +65,7 @@ impl Machine {
 
     /// What somebody else did to a mirror is undone.
     pub(super) fn restored(&mut self, source: &Key, name: &Arc<str>, edit: Edit, now: Now) {
-        let mirror = Key {
-            namespace: source.namespace.clone(),
-            name: name.clone(),
-        };
+        let mirror = source.sibling(name);
         let observed = self.mirrors.get(&mirror).and_then(|m| m.observed.as_ref());
         let Some(uid) = observed.map(|o| o.uid.clone()) else {
             return;

@@ -304,10 +304,7 @@ impl Machine {
     pub(super) fn decide(&self, source: &Key, name: &Arc<str>, now: Instant) -> Option<Decision> {
         let state = self.sources.get(source)?;
         let claim = state.claims.get(name)?;
-        let mirror = Key {
-            namespace: source.namespace.clone(),
-            name: name.clone(),
-        };
+        let mirror = source.sibling(name);
         let freshness = state.freshness;
         let exists = |uid: &str| self.uids.contains_key(uid);
         let owner = &state.owner;

@@ -102,10 +102,7 @@ impl Machine {
 
     fn forget_claims(&mut self, source: &Key, names: impl IntoIterator<Item = Arc<str>>) {
         for name in names {
-            self.forget_unclaimed(&Key {
-                namespace: source.namespace.clone(),
-                name,
-            });
+            self.forget_unclaimed(&source.sibling(&name));
         }
     }
 

@@ -212,10 +212,7 @@ impl Machine {
             self.settle(&source, &name, decision, now);
             return None;
         };
-        let key = Key {
-            namespace: source.namespace.clone(),
-            name: name.clone(),
-        };
+        let key = source.sibling(&name);
         if self.mirrors.get(&key).is_some_and(|m| m.busy) {
             // Another source's write, or one for a former source of this name: its end is awaited.
             self.hold(&source, &name, now.instant + Duration::from_millis(50));

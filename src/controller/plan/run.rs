@@ -86,7 +86,9 @@ impl Run {
             .known
             .mirrors
             .iter()
-            .filter_map(|(name, mirror)| Some((self.mirror(name), Box::new(observed(mirror)?))))
+            .filter_map(|(name, mirror)| {
+                Some((self.key.sibling(name), Box::new(observed(mirror)?)))
+            })
             .collect();
         for (mirror, observed) in seen {
             self.tell(Input::MirrorSeen(mirror, observed));
@@ -96,13 +98,6 @@ impl Run {
 
     fn tell(&mut self, input: Input) {
         self.machine.handle(input, self.now);
-    }
-
-    fn mirror(&self, name: &Arc<str>) -> Key {
-        Key {
-            namespace: self.key.namespace.clone(),
-            name: name.clone(),
-        }
     }
 
     /// Answers what the machine asks for until it asks no more. Time stands still meanwhile.
@@ -314,7 +309,7 @@ impl Run {
         };
         Some(Change {
             operation,
-            mirror: self.mirror(name),
+            mirror: self.key.sibling(name),
             before,
             after,
         })
