@@ -309,7 +309,7 @@ fn said(reason: &str, message: &str, generation: Option<i64>) -> Fingerprint {
 
 /// The labels and annotations that our apply has set and nobody has changed since.
 fn ours(metadata: &ObjectMeta) -> (Value, Value) {
-    let fields = owned(metadata, "").and_then(|fields| fields.get("f:metadata"));
+    let fields = owned(metadata).and_then(|fields| fields.get("f:metadata"));
     let of = |part: &str, values: Option<&std::collections::BTreeMap<String, String>>| {
         let owned = fields.and_then(|f| f.get(part)).and_then(Value::as_object);
         Value::Object(
@@ -357,13 +357,13 @@ fn group_of(api_version: &str) -> &str {
         .map_or("", |(group, _version)| group)
 }
 
-/// The fields that our own apply to `subresource` (empty: to the object) has set, and that nobody has
-/// changed since.
-fn owned<'a>(metadata: &'a ObjectMeta, subresource: &str) -> Option<&'a Value> {
+/// The fields of the object, beside its status, that our own apply has set, and that nobody has changed
+/// since.
+fn owned(metadata: &ObjectMeta) -> Option<&Value> {
     let is_our_apply = |e: &&ManagedFieldsEntry| {
         e.manager.as_deref() == Some(CONTROLLER_NAME)
             && e.operation.as_deref() == Some("Apply")
-            && e.subresource.as_deref().unwrap_or_default() == subresource
+            && e.subresource.as_deref().unwrap_or_default().is_empty()
     };
     let entry = metadata
         .managed_fields

@@ -189,10 +189,6 @@ impl Machine {
         };
         let asked = std::mem::take(&mut pass.confirming);
         self.plan_writes(key, asked, now);
-        if let Some(pass) = self.sources.get_mut(key).and_then(SourceState::writing) {
-            pass.outstanding -= 1;
-        }
-        self.end_pass_if_settled(key, now);
     }
 
     fn answered(&mut self, key: &Key, name: &Arc<str>, answer: PoolAnswer, now: Now) {
@@ -284,8 +280,8 @@ fn absence(
     }
 }
 
-/// The absence clock of a former process, where what it measured is what is asked for now, and nobody
-/// else has set it.
+/// The absence clock that another process has set for the spec as it is now; nothing where somebody else
+/// may have set it.
 fn stored_clock(observed: &Observed, source: &Source) -> Option<Timestamp> {
     let since = observed.conditions.absent_since()?;
     // A pass that succeeds has set the clocks of its spec. Of one that failed it is not known; then the

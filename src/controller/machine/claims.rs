@@ -93,7 +93,7 @@ impl Machine {
             let claims = &mut state.claims;
             claims
                 .entry(mirror.name.clone())
-                .or_insert_with(|| Claim::new(None, Presence::Unknown));
+                .or_insert_with(|| Claim::new(Presence::Unknown));
         }
     }
 

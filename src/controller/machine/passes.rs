@@ -148,7 +148,7 @@ impl Machine {
         let mut old = std::mem::take(&mut state.claims);
         for (name, desired) in listing.pools {
             let claim = old.remove(&name);
-            let mut claim = claim.unwrap_or_else(|| Claim::new(None, Presence::Listed));
+            let mut claim = claim.unwrap_or_else(|| Claim::new(Presence::Listed));
             claim.is_listed(desired);
             if asked {
                 claim.refused.clear();
@@ -172,17 +172,14 @@ impl Machine {
         let confirming: HashSet<Arc<str>> = pass.confirming.iter().cloned().collect();
         let names = state.claims.keys().filter(|n| !confirming.contains(*n));
         let names: Vec<Arc<str>> = names.cloned().collect();
-        // One more until all is planned: what is settled at once must not end the pass before.
+        // One more until these are planned, and one until those are.
         pass.outstanding = 1 + usize::from(!confirming.is_empty());
         state.stage = Stage::Writing(pass);
         self.plan_writes(key, names, now);
-        if let Some(pass) = self.sources.get_mut(key).and_then(SourceState::writing) {
-            pass.outstanding -= 1;
-        }
-        self.end_pass_if_settled(key, now);
     }
 
-    /// Plans the writes that these pools need now: the pass under way waits for them.
+    /// Plans the writes that these pools need now. The pass under way has waited for that, so that what is
+    /// settled at once does not end it, and from here on waits for the writes.
     pub(super) fn plan_writes(&mut self, key: &Key, names: Vec<Arc<str>>, now: Now) {
         let planned: Vec<Arc<str>> = names
             .into_iter()
@@ -202,10 +199,12 @@ impl Machine {
         }
         if let Some(pass) = state.writing() {
             pass.outstanding += waiting;
+            pass.outstanding -= 1;
         }
         for name in planned {
             self.enqueue(key, &name, false);
         }
+        self.end_pass_if_settled(key, now);
     }
 
     /// Ends the pass of a source when none of its planned writes is left.

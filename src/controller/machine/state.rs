@@ -245,9 +245,10 @@ impl SourceState {
 }
 
 impl Claim {
-    pub(super) fn new(desired: Option<Arc<Desired>>, presence: Presence) -> Self {
+    /// One that knows nothing of what the mirror should hold.
+    pub(super) fn new(presence: Presence) -> Self {
         Self {
-            desired,
+            desired: None,
             presence,
             gone: None,
             missed: None,

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use super::dry_run::set_owned;
 use crate::api::{
     API_VERSION, CLOUD_API_VERSION_ANNOTATION, MANAGED_BY_LABEL, ModelArtsPoolSourceSpec,
-    POOL_KIND, SOURCE_KIND, SOURCE_LABEL,
+    POOL_KIND, SOURCE_KIND, SOURCE_LABEL, WORKSPACE_LABEL,
 };
 use crate::controller::key::Key;
 use crate::controller::source::Source;
@@ -19,8 +19,6 @@ use crate::modelarts::WorkspaceSelection;
 
 /// The uid of a source that no cluster has.
 const NO_UID: &str = "00000000-0000-0000-0000-000000000000";
-/// The label that the cloud sets to the workspace of a pool.
-const WORKSPACE: &str = "os.modelarts/workspace.id";
 /// The workspace that every project has.
 const DEFAULT_WORKSPACE: &str = "0";
 
@@ -304,7 +302,7 @@ pub(super) fn workspace_of(item: &str, asked: &WorkspaceSelection) -> String {
         return id.clone();
     }
     let pool: Value = serde_json::from_str(item).unwrap_or_default();
-    let named = match &pool["metadata"]["labels"][WORKSPACE] {
+    let named = match &pool["metadata"]["labels"][WORKSPACE_LABEL] {
         Value::String(id) => id.clone(),
         Value::Number(id) => id.to_string(),
         _ => String::new(),

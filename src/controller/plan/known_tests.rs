@@ -169,7 +169,7 @@ fn what_can_not_be_used_is_named() {
 
 #[test]
 fn workspaces_of_saved_pools() {
-    let named = |id: &Value| json!({"metadata": {"labels": {WORKSPACE: id}}}).to_string();
+    let named = |id: &Value| json!({"metadata": {"labels": {WORKSPACE_LABEL: id}}}).to_string();
     let list = |ids: &[&str]| List(ids.iter().map(|&id| id.to_owned()).collect());
     for (item, asked, expected) in [
         (named(&json!("w1")), list(&["w9"]), "w9"),
