@@ -307,7 +307,7 @@ fn identity<'a>(write: &Write<'a>) -> Metadata<'a> {
 }
 
 /// Without blockOwnerDeletion: deleting a source must never wait for its mirrors.
-fn owner_reference(owner: &Owner) -> OwnerReference {
+pub(crate) fn owner_reference(owner: &Owner) -> OwnerReference {
     OwnerReference {
         api_version: API_VERSION.to_owned(),
         kind: SOURCE_KIND.to_owned(),

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use kube::core::DynamicObject;
 use serde_json::{Map, Value, json};
 
-use crate::api::{API_VERSION, CONTROLLER_NAME, POOL_KIND, PoolCounts, SOURCE_KIND};
+use crate::api::{API_VERSION, CONTROLLER_NAME, POOL_KIND, PoolCounts};
 use crate::controller::machine::{WriteOrder, WriteTicket};
-use crate::mirror::apply::{WriteError, Written};
+use crate::mirror::apply::{WriteError, Written, owner_reference};
 use crate::mirror::{Counts, Desired, Observed, Owner, Step};
 
 /// Mirrors of one namespace, as an API server would hold them.
@@ -60,7 +60,8 @@ impl DryRun {
     /// Performs a write, as it is ordered.
     ///
     /// # Errors
-    /// Where the order is none that a real API server would take: it was made for another state.
+    /// Where a mirror that is to be created is there, or another is not. Versions are not compared: nobody
+    /// else writes.
     pub(super) fn write(
         &mut self,
         ticket: &WriteTicket,
@@ -73,17 +74,11 @@ impl DryRun {
             (Step::Create, Some(_)) => {
                 return Err(WriteError::Conflict(format!("{} exists", ticket.mirror)));
             }
-            (Step::Create, None) => self.nobody(name),
+            (Step::Create, None) => new_object(&self.namespace, name, &format!("new-{name}")),
             (_, stored) => stored.ok_or_else(gone)?,
         };
         let unchanged = matches!(ticket.step, Step::Nothing | Step::Conflict);
-        match ticket.step {
-            Step::Create | Step::Apply => apply_object(&mut next, known(order)?, &order.owner)?,
-            Step::ApplyStatus => apply_status(&mut next, known(order)?, order)?,
-            Step::PatchStatus => patch_status(&mut next, order),
-            Step::ReplaceOwner => own_by(&mut next, &order.owner),
-            Step::Delete | Step::Nothing | Step::Conflict => {}
-        }
+        perform(&mut next, ticket.step, order)?;
         if !unchanged {
             self.written.insert(name.clone());
             next["metadata"]["resourceVersion"] = json!(self.next_version().to_string());
@@ -96,18 +91,42 @@ impl DryRun {
         self.mirrors.insert(name.clone(), next);
         Ok(Written::Stored(Box::new(observed)))
     }
+}
 
-    /// An object that is about to be created.
-    fn nobody(&self, name: &str) -> Value {
-        json!({
-            "apiVersion": API_VERSION, "kind": POOL_KIND,
-            "metadata": {"namespace": *self.namespace, "name": name, "uid": format!("new-{name}"), "generation": 0},
-        })
+/// A mirror that is about to be created.
+pub(in crate::controller) fn new_object(namespace: &str, name: &str, uid: &str) -> Value {
+    json!({
+        "apiVersion": API_VERSION, "kind": POOL_KIND,
+        "metadata": {"namespace": namespace, "name": name, "uid": uid, "generation": 0},
+    })
+}
+
+/// What the API server makes of a mirror by a write, but for its version.
+///
+/// # Errors
+/// Where a write of content has none.
+pub(in crate::controller) fn perform(
+    mirror: &mut Value,
+    step: Step,
+    order: &WriteOrder,
+) -> Result<(), WriteError> {
+    match step {
+        Step::Create | Step::Apply => apply_object(mirror, known(order)?, &order.owner),
+        Step::ApplyStatus => apply_status(mirror, known(order)?, order),
+        Step::PatchStatus => {
+            patch_status(mirror, order);
+            Ok(())
+        }
+        Step::ReplaceOwner => {
+            own_by(mirror, &order.owner);
+            Ok(())
+        }
+        Step::Delete | Step::Nothing | Step::Conflict => Ok(()),
     }
 }
 
 /// What the machine keeps of a mirror.
-pub(super) fn observed(mirror: &Value) -> Option<Observed> {
+pub(in crate::controller) fn observed(mirror: &Value) -> Option<Observed> {
     Observed::of(serde_json::from_value::<DynamicObject>(mirror.clone()).ok()?)
 }
 
@@ -155,7 +174,8 @@ fn apply_status(
     Ok(())
 }
 
-/// A merge patch: what else the status says stays.
+/// A merge patch: what else the status says stays. Its entry would be an Update; who set the status last is
+/// all that is told by it.
 fn patch_status(mirror: &mut Value, order: &WriteOrder) {
     if !mirror["status"].is_object() {
         mirror["status"] = json!({});
@@ -183,7 +203,7 @@ fn own_by(mirror: &mut Value, owner: &Owner) {
     let references = &mut mirror["metadata"]["ownerReferences"];
     let mut kept: Vec<Value> = references.as_array().cloned().unwrap_or_default();
     kept.retain(|r| r["controller"] != true);
-    kept.push(json!({"apiVersion": API_VERSION, "kind": SOURCE_KIND, "name": owner.name, "uid": owner.uid, "controller": true}));
+    kept.push(json!(owner_reference(owner)));
     *references = Value::Array(kept);
 }
 

@@ -2,7 +2,7 @@
 //! says is written down instead of done.
 
 mod cluster;
-mod dry_run;
+pub(in crate::controller) mod dry_run;
 mod known;
 mod run;
 mod view;

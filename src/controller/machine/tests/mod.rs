@@ -2,6 +2,7 @@
 //! by chance.
 
 mod absence;
+mod api;
 mod confirmations;
 mod freshness;
 mod mirrors;

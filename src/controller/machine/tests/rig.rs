@@ -5,12 +5,10 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use kube::core::DynamicObject;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use crate::api::{
-    API_VERSION, CONTROLLER_NAME, ModelArtsPoolSourceStatus, POOL_KIND, PoolCounts, SOURCE_KIND,
-};
+use super::api::Api;
+use crate::api::{API_VERSION, ModelArtsPoolSourceStatus, SOURCE_KIND};
 use crate::controller::events::Event;
 use crate::controller::fetch::Listing;
 use crate::controller::key::Key;
@@ -21,7 +19,7 @@ use crate::controller::machine::{
 use crate::controller::report::PassFailure;
 use crate::controller::source::Source;
 use crate::mirror::apply::{WriteError, Written};
-use crate::mirror::{Counts, Observed, PoolShape, Skip, SkipReason, Step, desired};
+use crate::mirror::{PoolShape, Skip, SkipReason, Step, desired};
 use crate::modelarts::Credentials;
 
 pub(super) const NAMESPACE: &str = "ns";
@@ -58,17 +56,6 @@ pub(super) struct Rig {
     pub(super) too_large: Vec<String>,
     /// Source and pool: what the listings of the one lack.
     left_out: BTreeSet<(String, String)>,
-}
-
-/// An API server that holds mirrors.
-#[derive(Default)]
-pub(super) struct Api {
-    version: u64,
-    mirrors: BTreeMap<String, Value>,
-    /// What it makes of the spec of each mirror that is applied, as a webhook would.
-    pub(super) mutate: Option<fn(&mut Value)>,
-    /// Whether nothing is answered but what the test answers itself.
-    pub(super) unreachable: bool,
 }
 
 impl Rig {
@@ -506,158 +493,4 @@ fn listing(source: &str, pools: &BTreeMap<String, Value>) -> Listing {
             .insert(id.as_str().into(), Arc::new(desired.expect("a mirror")));
     }
     listing
-}
-
-impl Api {
-    pub(super) fn version(&self) -> u64 {
-        self.version
-    }
-
-    /// A mirror, as a watch shows it.
-    pub(super) fn observed(&self, name: &str) -> Observed {
-        let object: DynamicObject =
-            serde_json::from_value(self.mirrors[name].clone()).expect("an object");
-        Observed::of(object).expect("a stored object")
-    }
-
-    pub(super) fn get(&self, name: &str) -> Option<&Value> {
-        self.mirrors.get(name)
-    }
-
-    pub(super) fn names(&self) -> Vec<String> {
-        self.mirrors.keys().cloned().collect()
-    }
-
-    /// Somebody makes an object whose controller is a source.
-    pub(super) fn make_owned(&mut self, name: &str, source: &str) -> Observed {
-        self.version += 1;
-        let owner = json!([{"apiVersion": API_VERSION, "kind": SOURCE_KIND, "name": source, "uid": uid(source), "controller": true}]);
-        let object = json!({"apiVersion": API_VERSION, "kind": POOL_KIND, "metadata": {
-            "namespace": NAMESPACE, "name": name, "generation": 1, "uid": format!("{name}-{}", self.version),
-            "resourceVersion": self.version.to_string(), "ownerReferences": owner}});
-        self.mirrors.insert(name.to_owned(), object);
-        self.observed(name)
-    }
-
-    /// Somebody else changes a mirror.
-    pub(super) fn edit(&mut self, name: &str, edit: impl FnOnce(&mut Value)) -> Observed {
-        self.version += 1;
-        let mirror = self.mirrors.get_mut(name).expect("a mirror");
-        edit(mirror);
-        mirror["metadata"]["resourceVersion"] = json!(self.version.to_string());
-        self.observed(name)
-    }
-
-    /// Somebody deletes a mirror; the version of that.
-    pub(super) fn delete(&mut self, name: &str) -> u64 {
-        self.version += 1;
-        self.mirrors.remove(name).expect("a mirror");
-        self.version
-    }
-
-    fn reach(&self) -> Result<(), WriteError> {
-        if self.unreachable {
-            return Err(WriteError::Unreachable("no route".to_owned()));
-        }
-        Ok(())
-    }
-
-    fn write(&mut self, ticket: &WriteTicket, order: &WriteOrder) -> Result<Written, WriteError> {
-        self.reach()?;
-        let name = &*ticket.mirror.name;
-        let stored = self.mirrors.get(name);
-        let stored_version = stored.map(|s| s["metadata"]["resourceVersion"].clone());
-        if ticket.step == Step::Nothing {
-            let found = stored.map(|_| Written::Stored(Box::new(self.observed(name))));
-            return found.ok_or_else(|| WriteError::NotFound("it is gone".to_owned()));
-        }
-        let known = order
-            .observed
-            .as_ref()
-            .map(|o| json!(o.resource_version.to_string()));
-        match (&known, &stored_version) {
-            (None, Some(_)) => return Err(WriteError::Conflict("it exists".to_owned())),
-            (Some(_), None) => return Err(WriteError::NotFound("it is gone".to_owned())),
-            (Some(k), Some(s)) if k != s => {
-                return Err(WriteError::Conflict("it has another version".to_owned()));
-            }
-            _ => {}
-        }
-        if ticket.step == Step::Delete {
-            self.delete(name);
-            return Ok(Written::Deleted);
-        }
-        let mut next = stored.cloned().unwrap_or_else(|| {
-            json!({"apiVersion": API_VERSION, "kind": POOL_KIND,
-                "metadata": {"namespace": NAMESPACE, "name": name, "generation": 0, "uid": format!("{name}-{}", self.version)}})
-        });
-        let owner = json!([{"apiVersion": API_VERSION, "kind": SOURCE_KIND, "name": order.owner.name, "uid": order.owner.uid, "controller": true}]);
-        let raw = |text: &str| serde_json::from_str::<Value>(text).expect("JSON");
-        let desired = || order.desired.as_ref().expect("a known content");
-        match ticket.step {
-            Step::Create | Step::Apply => {
-                let mut spec = raw(desired().spec.get());
-                if let Some(mutate) = self.mutate {
-                    mutate(&mut spec);
-                }
-                if next["spec"] != spec {
-                    next["metadata"]["generation"] =
-                        json!(next["metadata"]["generation"].as_i64().expect("a number") + 1);
-                }
-                next["spec"] = spec;
-                let labels = raw(desired().labels.get());
-                let annotations = raw(desired().annotations.get());
-                let fields = json!({"f:metadata": {"f:labels": fields(&labels), "f:annotations": fields(&annotations)}});
-                own(&mut next, "", &fields);
-                next["metadata"]["labels"] = labels;
-                next["metadata"]["annotations"] = annotations;
-                next["metadata"]["ownerReferences"] = owner;
-            }
-            Step::ApplyStatus => {
-                let mut status = raw(desired().status.get());
-                status["observedGeneration"] = next["metadata"]["generation"].clone();
-                status["conditions"] = json!(order.conditions);
-                next["status"] = status;
-                own(&mut next, "status", &json!({"f:status": {}}));
-            }
-            Step::PatchStatus => {
-                next["status"]["conditions"] = json!(order.conditions);
-                match order.counts {
-                    Counts::Kept => {}
-                    Counts::Zero => next["status"]["counts"] = json!(PoolCounts::zero()),
-                    Counts::Unknown => {
-                        let status = next["status"].as_object_mut().expect("a status");
-                        status.remove("counts");
-                    }
-                }
-                own(&mut next, "status", &json!({"f:status": {}}));
-            }
-            Step::ReplaceOwner => next["metadata"]["ownerReferences"] = owner,
-            Step::Nothing | Step::Delete | Step::Conflict => {}
-        }
-        // A write that changes nothing keeps the version.
-        if Some(&next) != stored {
-            self.version += 1;
-            next["metadata"]["resourceVersion"] = json!(self.version.to_string());
-        }
-        self.mirrors.insert(name.to_owned(), next);
-        Ok(Written::Stored(Box::new(self.observed(name))))
-    }
-}
-
-fn fields(map: &Value) -> Value {
-    let keys = map.as_object().into_iter().flatten();
-    Value::Object(
-        keys.map(|(k, _)| (format!("f:{k}"), json!({})))
-            .collect::<Map<_, _>>(),
-    )
-}
-
-fn own(object: &mut Value, subresource: &str, fields: &Value) {
-    let entry = json!({"manager": CONTROLLER_NAME, "operation": "Apply", "subresource": subresource, "fieldsType": "FieldsV1", "fieldsV1": fields});
-    let entries = &mut object["metadata"]["managedFields"];
-    let mut kept: Vec<Value> = entries.as_array().cloned().unwrap_or_default();
-    kept.retain(|e| e["subresource"] != subresource);
-    kept.push(entry);
-    *entries = Value::Array(kept);
 }

@@ -1,0 +1,123 @@
+//! A fake API server that holds the mirrors of one namespace.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::rig::{NAMESPACE, uid};
+use crate::api::{API_VERSION, POOL_KIND, SOURCE_KIND};
+use crate::controller::machine::{WriteOrder, WriteTicket};
+use crate::controller::plan::dry_run::{self, new_object};
+use crate::mirror::apply::{WriteError, Written};
+use crate::mirror::{Observed, Step};
+
+/// An API server that holds mirrors.
+#[derive(Default)]
+pub(super) struct Api {
+    pub(super) version: u64,
+    mirrors: BTreeMap<String, Value>,
+    /// What it makes of the spec of each mirror that is applied, as a webhook would.
+    pub(super) mutate: Option<fn(&mut Value)>,
+    /// Whether nothing is answered but what the test answers itself.
+    pub(super) unreachable: bool,
+}
+
+impl Api {
+    pub(super) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// A mirror, as a watch shows it.
+    pub(super) fn observed(&self, name: &str) -> Observed {
+        dry_run::observed(&self.mirrors[name]).expect("a stored object")
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&Value> {
+        self.mirrors.get(name)
+    }
+
+    pub(super) fn names(&self) -> Vec<String> {
+        self.mirrors.keys().cloned().collect()
+    }
+
+    /// Somebody makes an object whose controller is a source.
+    pub(super) fn make_owned(&mut self, name: &str, source: &str) -> Observed {
+        self.version += 1;
+        let owner = json!([{"apiVersion": API_VERSION, "kind": SOURCE_KIND, "name": source, "uid": uid(source), "controller": true}]);
+        let object = json!({"apiVersion": API_VERSION, "kind": POOL_KIND, "metadata": {
+            "namespace": NAMESPACE, "name": name, "generation": 1, "uid": format!("{name}-{}", self.version),
+            "resourceVersion": self.version.to_string(), "ownerReferences": owner}});
+        self.mirrors.insert(name.to_owned(), object);
+        self.observed(name)
+    }
+
+    /// Somebody else changes a mirror.
+    pub(super) fn edit(&mut self, name: &str, edit: impl FnOnce(&mut Value)) -> Observed {
+        self.version += 1;
+        let mirror = self.mirrors.get_mut(name).expect("a mirror");
+        edit(mirror);
+        mirror["metadata"]["resourceVersion"] = json!(self.version.to_string());
+        self.observed(name)
+    }
+
+    /// Somebody deletes a mirror; the version of that.
+    pub(super) fn delete(&mut self, name: &str) -> u64 {
+        self.version += 1;
+        self.mirrors.remove(name).expect("a mirror");
+        self.version
+    }
+
+    pub(super) fn reach(&self) -> Result<(), WriteError> {
+        if self.unreachable {
+            return Err(WriteError::Unreachable("no route".to_owned()));
+        }
+        Ok(())
+    }
+
+    pub(super) fn write(
+        &mut self,
+        ticket: &WriteTicket,
+        order: &WriteOrder,
+    ) -> Result<Written, WriteError> {
+        self.reach()?;
+        let name = &*ticket.mirror.name;
+        let stored = self.mirrors.get(name);
+        let stored_version = stored.map(|s| s["metadata"]["resourceVersion"].clone());
+        if ticket.step == Step::Nothing {
+            let found = stored.map(|_| Written::Stored(Box::new(self.observed(name))));
+            return found.ok_or_else(|| WriteError::NotFound("it is gone".to_owned()));
+        }
+        let known = order
+            .observed
+            .as_ref()
+            .map(|o| json!(o.resource_version.to_string()));
+        match (&known, &stored_version) {
+            (None, Some(_)) => return Err(WriteError::Conflict("it exists".to_owned())),
+            (Some(_), None) => return Err(WriteError::NotFound("it is gone".to_owned())),
+            (Some(k), Some(s)) if k != s => {
+                return Err(WriteError::Conflict("it has another version".to_owned()));
+            }
+            _ => {}
+        }
+        if ticket.step == Step::Delete {
+            self.delete(name);
+            return Ok(Written::Deleted);
+        }
+        let new = || new_object(NAMESPACE, name, &format!("{name}-{}", self.version));
+        let mut next = stored.cloned().unwrap_or_else(new);
+        dry_run::perform(&mut next, ticket.step, order)?;
+        if let (Some(mutate), Step::Create | Step::Apply) = (self.mutate, ticket.step) {
+            mutate(&mut next["spec"]);
+            if let Some(stored) = stored.filter(|stored| stored["spec"] == next["spec"]) {
+                next["metadata"]["generation"] = stored["metadata"]["generation"].clone();
+            }
+        }
+        // A write that changes nothing keeps the version.
+        if Some(&next) != stored {
+            self.version += 1;
+            next["metadata"]["resourceVersion"] = json!(self.version.to_string());
+        }
+        self.mirrors.insert(name.to_owned(), next);
+        Ok(Written::Stored(Box::new(self.observed(name))))
+    }
+}
