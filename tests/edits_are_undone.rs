@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use kube::api::{DeleteParams, Patch, PatchParams};
 use modelarts_pool_controller::api::ModelArtsPool;
-use modelarts_pool_controller::simulator::{Fault, Generate, Operation, Scenario, Selection};
+use modelarts_pool_controller::simulator::{Fault, Operation, Selection};
 use serde_json::{Value, json};
 
 use super::support::env::{Env, pool_condition};
@@ -131,11 +131,7 @@ async fn edit(env: &Env, name: &str, status: bool, patch: &Value) -> ModelArtsPo
 #[tokio::test]
 async fn each_edit_is_undone_without_the_cloud() {
     // A mirror for each edit: one that is edited again within a minute waits longer.
-    let scenario = Scenario {
-        generate: vec![Generate::pools(edits().len())],
-        ..Scenario::default()
-    };
-    let env = Env::with(scenario).await;
+    let env = Env::with_pools(edits().len()).await;
     env.add_source("s", json!({"interval": "24h"})).await;
     let _controller = env.start_controller().await;
     env.synced("s").await;

@@ -3,21 +3,11 @@
 use std::time::Instant;
 
 use kube::api::{DeleteParams, Patch, PatchParams};
-use modelarts_pool_controller::simulator::{Change, Fault, Generate, Operation, Scenario};
+use modelarts_pool_controller::simulator::{Change, Fault, Operation};
 use serde_json::json;
 
 use super::support::chart::kubectl;
 use super::support::env::Env;
-
-async fn env(pools: usize) -> (Env, Vec<String>) {
-    let scenario = Scenario {
-        generate: vec![Generate::pools(pools)],
-        ..Scenario::default()
-    };
-    let env = Env::with(scenario).await;
-    let ids = env.cloud().pool_ids();
-    (env, ids)
-}
 
 fn phase(phase: &str) -> Change {
     Change::SetPhase {
@@ -32,7 +22,8 @@ async fn reasons(env: &Env, name: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn each_change_of_a_pool_has_a_message_of_its_own() {
-    let (env, ids) = env(1).await;
+    let env = Env::with_pools(1).await;
+    let ids = env.cloud().pool_ids();
     let id = &ids[0];
     env.add_source("s", json!({"interval": "24h"})).await;
     let controller = env.start_controller().await;
@@ -92,7 +83,7 @@ async fn each_change_of_a_pool_has_a_message_of_its_own() {
 
 #[tokio::test]
 async fn an_outage_and_a_rejected_key_are_told_of_the_source_once() {
-    let (env, _) = env(1).await;
+    let env = Env::with_pools(1).await;
     env.add_source("s", json!({"interval": "24h"})).await;
     let controller = env.start_controller().await;
     env.synced("s").await;
@@ -118,7 +109,8 @@ async fn an_outage_and_a_rejected_key_are_told_of_the_source_once() {
 
 #[tokio::test]
 async fn restorations_are_told_at_most_once_a_minute() {
-    let (env, ids) = env(3).await;
+    let env = Env::with_pools(3).await;
+    let ids = env.cloud().pool_ids();
     env.add_source("s", json!({"interval": "24h"})).await;
     let controller = env.start_controller().await;
     env.synced("s").await;
@@ -150,7 +142,8 @@ async fn restorations_are_told_at_most_once_a_minute() {
 
 #[tokio::test]
 async fn a_change_of_all_pools_is_no_storm() {
-    let (env, ids) = env(150).await;
+    let env = Env::with_pools(150).await;
+    let ids = env.cloud().pool_ids();
     env.add_source("s", json!({"interval": "24h"})).await;
     let controller = env.start_controller().await;
     env.synced("s").await;

@@ -9,7 +9,7 @@ use modelarts_pool_controller::simulator::{
 use serde_json::{Value, json};
 
 use super::support::audit::writes;
-use super::support::env::{Env, pool_condition, source_condition};
+use super::support::env::{Env, pool_condition, says, source_condition};
 
 /// A cloud with so many pools, and a source of theirs.
 async fn env(pools: usize, prune: Value) -> (Env, Vec<String>) {
@@ -28,10 +28,6 @@ async fn env(pools: usize, prune: Value) -> (Env, Vec<String>) {
         .await;
     let ids = env.cloud().pool_ids();
     (env, ids)
-}
-
-fn says(pool: &ModelArtsPool, type_: &str, status: &str, reason: &str) -> bool {
-    pool_condition(pool, type_).is_some_and(|c| c.status == status && c.reason == reason)
 }
 
 async fn condition(env: &Env, id: &str, type_: &str, status: &str, reason: &str) -> ModelArtsPool {

@@ -3,25 +3,11 @@
 
 use kube::api::{Patch, PatchParams};
 use modelarts_pool_controller::api::{ModelArtsPool, ModelArtsPoolSource};
-use modelarts_pool_controller::simulator::{Fault, Generate, Operation, Scenario};
+use modelarts_pool_controller::simulator::{Fault, Operation};
 use serde_json::json;
 
 use super::support::audit::{Request, writes};
-use super::support::env::{Env, pool_condition, source_condition};
-
-async fn env(pools: usize) -> (Env, Vec<String>) {
-    let scenario = Scenario {
-        generate: vec![Generate::pools(pools)],
-        ..Scenario::default()
-    };
-    let env = Env::with(scenario).await;
-    let ids = env.cloud().pool_ids();
-    (env, ids)
-}
-
-fn says(pool: &ModelArtsPool, type_: &str, status: &str, reason: &str) -> bool {
-    pool_condition(pool, type_).is_some_and(|c| c.status == status && c.reason == reason)
-}
+use super::support::env::{Env, pool_condition, says, source_condition};
 
 fn down() -> Fault {
     Fault::status(Operation::ListPools, 503)
@@ -41,7 +27,8 @@ fn writes_to_mirrors(env: &Env, agent: &str) -> Vec<Request> {
 
 #[tokio::test]
 async fn an_outage_is_told_once_by_each_mirror_and_its_end_once() {
-    let (env, ids) = env(5).await;
+    let env = Env::with_pools(5).await;
+    let ids = env.cloud().pool_ids();
     env.add_source("s", json!({"interval": "5s"})).await;
     let controller = env.start_controller().await;
     env.synced("s").await;
@@ -76,7 +63,8 @@ async fn an_outage_is_told_once_by_each_mirror_and_its_end_once() {
 
 #[tokio::test]
 async fn a_suspended_source_says_so_at_once() {
-    let (env, ids) = env(2).await;
+    let env = Env::with_pools(2).await;
+    let ids = env.cloud().pool_ids();
     env.add_source("s", json!({"interval": "24h"})).await;
     let controller = env.start_controller().await;
     env.synced("s").await;
@@ -103,7 +91,8 @@ async fn was_away(env: &Env) -> ModelArtsPoolSource {
 
 #[tokio::test]
 async fn after_a_long_absence_nothing_is_lost_before_the_first_listing() {
-    let (env, ids) = env(3).await;
+    let env = Env::with_pools(3).await;
+    let ids = env.cloud().pool_ids();
     env.add_source("s", json!({"interval": "5s"})).await;
     let controller = env.start_controller().await;
     env.synced("s").await;

@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams, PropagationPolicy};
 use kube::runtime::wait::{await_condition, conditions::is_deleted};
 use modelarts_pool_controller::api::ModelArtsPool;
-use modelarts_pool_controller::simulator::{Generate, Operation, Scenario, Selection};
+use modelarts_pool_controller::simulator::{Operation, Selection};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
@@ -185,11 +185,7 @@ async fn delete_source(env: &Env, name: &str, policy: PropagationPolicy) {
 #[tokio::test]
 async fn deleting_a_source_deletes_its_mirrors() {
     for policy in [PropagationPolicy::Background, PropagationPolicy::Foreground] {
-        let scenario = Scenario {
-            generate: vec![Generate::pools(20)],
-            ..Scenario::default()
-        };
-        let env = Env::with(scenario).await;
+        let env = Env::with_pools(20).await;
         env.add_source("s", json!({"interval": "24h"})).await;
         let controller = env.start_controller().await;
         env.synced("s").await;
@@ -211,11 +207,7 @@ async fn deleting_a_source_deletes_its_mirrors() {
 
 #[tokio::test]
 async fn orphaned_mirrors_stay_orphans() {
-    let scenario = Scenario {
-        generate: vec![Generate::pools(20)],
-        ..Scenario::default()
-    };
-    let env = Env::with(scenario).await;
+    let env = Env::with_pools(20).await;
     env.add_source("s", json!({"interval": "24h"})).await;
     let controller = env.start_controller().await;
     env.synced("s").await;
@@ -280,11 +272,7 @@ async fn a_source_made_anew_takes_its_mirrors_over() {
 
 #[tokio::test]
 async fn a_namespace_that_is_deleted_goes() {
-    let scenario = Scenario {
-        generate: vec![Generate::pools(20)],
-        ..Scenario::default()
-    };
-    let env = Env::with(scenario).await;
+    let env = Env::with_pools(20).await;
     env.add_source("s", json!({})).await;
     let controller = env.start_controller().await;
     env.synced("s").await;

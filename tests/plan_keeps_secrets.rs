@@ -1,26 +1,14 @@
 //! `plan` shows no credential and no secret of a pool, in any form, whether it succeeds or not; and what
 //! it redacts shows nothing else of a pool that could tell of anybody.
 
-use modelarts_pool_controller::api::CREDENTIALS_SECRET_TYPE;
-use modelarts_pool_controller::simulator::Scenario;
 use serde_json::json;
 
-use super::process_keeps_secrets::{
-    IAM_TOKEN, MARK, NEIGHBOUR, POOL, SECRET_KEY, SECURITY_TOKEN, credentials, pool,
-};
-use super::support::env::Env;
+use super::process_keeps_secrets::{MARK, NEIGHBOUR, POOL, SECURITY_TOKEN, marked, pool};
 use super::support::plan::plan;
 
 #[tokio::test]
 async fn no_secret_is_shown_in_any_form() {
-    let mut scenario = Scenario {
-        credentials: Some(credentials(SECRET_KEY, IAM_TOKEN)),
-        ..Scenario::documented_sample().expect("the documented sample")
-    };
-    scenario.pools[0].pool = pool();
-    let env = Env::with(scenario).await;
-    let key = json!({"accessKey": "AKOFATEST0", "secretKey": SECRET_KEY, "securityToken": SECURITY_TOKEN});
-    env.put_secret("key", CREDENTIALS_SECRET_TYPE, &key).await;
+    let (env, key) = marked().await;
     let spec = json!({"credentials": {"type": "AccessKey", "secretRef": {"name": "key"}}});
     let source = env.add_source("s", spec).await;
     let directory = tempfile::tempdir().expect("a directory");

@@ -68,8 +68,8 @@ pub(super) fn credentials(secret_key: &str, iam_token: &str) -> Credentials {
     }
 }
 
-#[tokio::test]
-async fn no_secret_is_written_anywhere() {
+/// A cloud with the pool that holds secrets, the Secret `key` that opens it, and what is in that.
+pub(super) async fn marked() -> (Env, Value) {
     let mut scenario = Scenario {
         credentials: Some(credentials(SECRET_KEY, IAM_TOKEN)),
         ..Scenario::documented_sample().expect("the documented sample")
@@ -78,6 +78,12 @@ async fn no_secret_is_written_anywhere() {
     let env = Env::with(scenario).await;
     let key = json!({"accessKey": "AKOFATEST0", "secretKey": SECRET_KEY, "securityToken": SECURITY_TOKEN});
     env.put_secret("key", CREDENTIALS_SECRET_TYPE, &key).await;
+    (env, key)
+}
+
+#[tokio::test]
+async fn no_secret_is_written_anywhere() {
+    let (env, _) = marked().await;
     env.put_secret("token", "Opaque", &json!({"token": IAM_TOKEN}))
         .await;
     let malformed = json!({"accessKey": "AKOFATEST1", "secretKey": "hunter with spaces"});

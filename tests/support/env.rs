@@ -19,8 +19,8 @@ use kube::{Client, Config};
 use modelarts_pool_controller::api::{CREDENTIALS_SECRET_TYPE, ModelArtsPool, ModelArtsPoolSource};
 use modelarts_pool_controller::runtime::kubernetes::configured;
 use modelarts_pool_controller::simulator::{
-    Control, DEFAULT_ACCESS_KEY, DEFAULT_PROJECT_ID, DEFAULT_SECRET_KEY, Requests, Scenario,
-    Simulator,
+    Control, DEFAULT_ACCESS_KEY, DEFAULT_PROJECT_ID, DEFAULT_SECRET_KEY, Generate, Requests,
+    Scenario, Simulator,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -50,6 +50,15 @@ impl Env {
 
     pub async fn with(scenario: Scenario) -> Self {
         Self::on(shared(), scenario).await
+    }
+
+    /// With so many made-up pools in the cloud.
+    pub async fn with_pools(count: usize) -> Self {
+        Self::with(Scenario {
+            generate: vec![Generate::pools(count)],
+            ..Scenario::default()
+        })
+        .await
     }
 
     /// On a control plane that the test may stop and start.
@@ -295,6 +304,11 @@ pub fn pool_condition<'a>(
 ) -> Option<&'a k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition> {
     let conditions = pool.status.as_ref()?.conditions.as_ref()?;
     conditions.iter().find(|c| c.type_ == type_)
+}
+
+/// Whether a condition of a mirror says so.
+pub fn says(pool: &ModelArtsPool, type_: &str, status: &str, reason: &str) -> bool {
+    pool_condition(pool, type_).is_some_and(|c| c.status == status && c.reason == reason)
 }
 
 /// The object `name`, as soon as `is_so`; fails with what it is instead where that takes too long.

@@ -1,11 +1,9 @@
 //! Pools that the list lacks, line by line of law 3, in virtual time.
 
-use std::time::Duration;
-
 use serde_json::json;
 
-use super::SECOND;
 use super::rig::{Rig, failure, key, prune};
+use super::{MINUTE, SECOND};
 use crate::api::PoolCounts;
 use crate::api::conditions::PRUNE_HALTED;
 use crate::mirror::Step;
@@ -14,7 +12,6 @@ const MISSING: [&str; 3] = ["True/Running", "True/Synced", "False/Missing"];
 const OVERDUE: [&str; 3] = ["Unknown/Missing", "True/Synced", "False/Missing"];
 const GONE: [&str; 3] = ["False/Gone", "True/Synced", "False/Gone"];
 const LISTED: [&str; 3] = ["True/Running", "True/Synced", "True/Listed"];
-const MINUTE: Duration = Duration::from_mins(1);
 
 fn halt(rig: &Rig) -> Option<String> {
     let halted = rig.status("s").condition(PRUNE_HALTED)?;

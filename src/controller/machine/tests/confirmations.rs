@@ -1,16 +1,12 @@
 //! The question whether the cloud has a missing pool, its answers, and the deletions that follow.
 
-use std::time::Duration;
-
 use serde_json::json;
 
-use super::SECOND;
 use super::rig::{Rig, failure, key, prune};
+use super::{MINUTE, SECOND};
 use crate::controller::machine::{Action, Input};
 use crate::mirror::Step;
 use crate::mirror::apply::{WriteError, Written};
-
-const MINUTE: Duration = Duration::from_mins(1);
 
 #[test]
 fn a_changed_spec_voids_what_was_confirmed() {

@@ -5,29 +5,14 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::SECOND;
-use super::rig::Rig;
-use crate::controller::machine::ListingError;
-use crate::controller::report::PassFailure;
+use super::rig::{Rig, unavailable};
+use super::{MINUTE, SECOND};
 use crate::mirror::Step;
 use crate::mirror::apply::WriteError;
 
 const LISTED: [&str; 3] = ["True/Running", "True/Synced", "True/Listed"];
 const STALE: [&str; 3] = ["Unknown/Stale", "False/ListFailed", "True/Listed"];
 const SUSPENDED: [&str; 3] = ["True/Running", "False/Suspended", "True/Listed"];
-const MINUTE: Duration = Duration::from_mins(1);
-
-fn down() -> ListingError {
-    ListingError {
-        failure: PassFailure {
-            reason: "CloudUnavailable",
-            message: "no".to_owned(),
-            stalled: false,
-            retry_after: None,
-        },
-        rejected: false,
-    }
-}
 
 fn fresh_until(rig: &Rig) -> Timestamp {
     rig.status("s").fresh_until.as_ref().expect("a time").0
@@ -52,7 +37,7 @@ fn the_flip_is_written_once_when_the_time_has_passed_and_the_recovery_once() {
         let synced = rig.status("s").last_sync_time.as_ref().expect("a time").0;
         let limit = synced + SignedDuration::from_secs(seconds + slack);
         assert_eq!(fresh_until(&rig), limit, "{interval}");
-        let cloud = std::mem::replace(&mut rig.cloud, Err(down()));
+        let cloud = std::mem::replace(&mut rig.cloud, Err(unavailable()));
         let left = Duration::try_from(limit.duration_since(rig.now.wall)).expect("a time to come");
         rig.run_for(left);
         assert_eq!(rig.conditions("a"), LISTED, "{interval}: too soon");
@@ -77,7 +62,7 @@ fn the_flip_is_written_once_when_the_time_has_passed_and_the_recovery_once() {
 #[test]
 fn what_is_stale_keeps_its_content_and_edits_are_undone() {
     let mut rig = Rig::with_pools(&["a"]);
-    rig.cloud = Err(down());
+    rig.cloud = Err(unavailable());
     rig.run_for(10 * MINUTE);
     let stored = rig.api.get("a").expect("a mirror").clone();
     assert_eq!(stored["status"]["phase"], "Running");
@@ -124,7 +109,7 @@ fn a_source_that_goes_on_and_fails_says_what_is_so() {
     rig.see_source("s", &json!({"generation": 2}));
     rig.run();
     rig.spec = json!({});
-    rig.cloud = Err(down());
+    rig.cloud = Err(unavailable());
     rig.see_source("s", &json!({"generation": 3}));
     rig.run();
     assert_eq!(
@@ -151,7 +136,7 @@ fn a_controller_that_comes_back_to_a_dead_cloud_says_that_the_data_is_old_and_no
     let mut rig = Rig::with_pools(&["a", "b"]);
     let content = rig.api.get("a").expect("a mirror").clone();
     rig.pass_time(86_400 * SECOND);
-    rig.cloud = Err(down());
+    rig.cloud = Err(unavailable());
     rig.restart();
     rig.run_for(86_400 * SECOND);
     assert_eq!(rig.conditions("a"), STALE);
@@ -219,7 +204,7 @@ fn a_first_listing_that_takes_long_makes_no_stale_mirrors() {
 #[test]
 fn a_change_in_the_pass_that_ends_an_outage_is_told() {
     let mut rig = Rig::with_pools(&["a"]);
-    let cloud = std::mem::replace(&mut rig.cloud, Err(down()));
+    let cloud = std::mem::replace(&mut rig.cloud, Err(unavailable()));
     rig.run_for(10 * MINUTE);
     rig.cloud = cloud;
     rig.put_pool("a", "Abnormal");
@@ -255,7 +240,7 @@ fn what_is_refused_is_tried_again_though_no_pass_succeeds() {
         rig.spec = json!({"suspend": true});
         rig.see_source("s", &json!({"generation": 2}));
     };
-    let fail = |rig: &mut Rig| rig.cloud = Err(down());
+    let fail = |rig: &mut Rig| rig.cloud = Err(unavailable());
     let cases: [(fn(&mut Rig), _); 2] = [(suspend, "Suspended"), (fail, "ListFailed")];
     for (change, reason) in cases {
         let mut rig = Rig::with_pools(&["a"]);
@@ -272,7 +257,7 @@ fn what_is_refused_is_tried_again_though_no_pass_succeeds() {
 fn what_is_refused_of_an_unknown_content_is_tried_again_later() {
     let mut rig = Rig::with_pools(&["a"]);
     rig.restart();
-    rig.cloud = Err(down());
+    rig.cloud = Err(unavailable());
     let refused = refuse_for(&mut rig, 4 * MINUTE);
     assert!((1..=6).contains(&refused), "{refused}");
     rig.run_for(6 * MINUTE);
@@ -283,7 +268,7 @@ fn what_is_refused_of_an_unknown_content_is_tried_again_later() {
     rig.restart();
     let refused = refuse_for(&mut rig, SECOND);
     assert!((1..=2).contains(&refused), "{refused}");
-    rig.cloud = Err(down());
+    rig.cloud = Err(unavailable());
     let refused = refuse_for(&mut rig, 4 * MINUTE);
     assert!((1..=6).contains(&refused), "{refused}");
 }

@@ -14,3 +14,4 @@ mod slow_cloud;
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_mins(1);

@@ -3,26 +3,16 @@
 use serde_json::json;
 
 use super::SECOND;
-use super::rig::{Rig, key, uid};
+use super::rig::{Rig, failure, key, uid, unavailable};
 use crate::controller::fetch::Listing;
-use crate::controller::machine::{Action, CredentialsError, Input, ListingError};
-use crate::controller::report::PassFailure;
+use crate::controller::machine::{Action, CredentialsError, Input};
 use crate::mirror::Step;
 use crate::mirror::apply::WriteError;
 
 #[test]
 fn a_failed_listing_changes_nothing_and_backs_off() {
     let mut rig = Rig::with_pools(&["a"]);
-    let failure = PassFailure {
-        reason: "CloudUnavailable",
-        message: "no".to_owned(),
-        stalled: false,
-        retry_after: None,
-    };
-    rig.cloud = Err(ListingError {
-        failure,
-        rejected: false,
-    });
+    rig.cloud = Err(unavailable());
     let before = rig.listings;
     rig.run_for(3_600 * SECOND);
     let failed = rig.listings - before;
@@ -38,15 +28,7 @@ fn a_failed_listing_changes_nothing_and_backs_off() {
 #[test]
 fn a_key_rejected_for_one_source_is_told_by_all_and_tried_by_none() {
     let mut rig = Rig::new();
-    rig.cloud = Err(ListingError {
-        failure: PassFailure {
-            reason: "CredentialsRejected",
-            message: "no".to_owned(),
-            stalled: true,
-            retry_after: None,
-        },
-        rejected: true,
-    });
+    rig.cloud = Err(failure("CredentialsRejected", None, true));
     rig.see_source("first", &json!({}));
     rig.run();
     rig.see_source("second", &json!({}));
@@ -300,18 +282,6 @@ fn nothing_is_to_be_done_before_all_was_seen_once() {
     rig.see_source("s", &json!({}));
     rig.run();
     assert_eq!(rig.machine.next_wakeup(rig.now), None);
-}
-
-fn unavailable() -> ListingError {
-    ListingError {
-        failure: PassFailure {
-            reason: "CloudUnavailable",
-            message: "no".to_owned(),
-            stalled: false,
-            retry_after: None,
-        },
-        rejected: false,
-    }
 }
 
 #[test]

@@ -92,14 +92,7 @@ impl Rig {
 
     /// With a source `s` and pools that are mirrored.
     pub(super) fn with_pools(ids: &[&str]) -> Self {
-        let mut rig = Self::new();
-        for id in ids {
-            rig.put_pool(id, "Running");
-        }
-        rig.see_source("s", &json!({}));
-        rig.run();
-        rig.writes.clear();
-        rig
+        Self::with_spec(json!({}), ids)
     }
 
     pub(super) fn put_pool(&mut self, id: &str, phase: &str) {
@@ -465,6 +458,11 @@ pub(super) fn failure(
         },
         rejected,
     }
+}
+
+/// A listing that the cloud does not answer.
+pub(super) fn unavailable() -> ListingError {
+    failure("CloudUnavailable", None, false)
 }
 
 pub(super) fn key(name: &str) -> Key {

@@ -4,12 +4,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::SECOND;
 use super::rig::{Rig, failure, prune};
+use super::{MINUTE, SECOND};
 use crate::controller::key::Key;
 use crate::controller::machine::{Action, Confirmation, Input};
-
-const MINUTE: Duration = Duration::from_mins(1);
 
 /// How long answers take, and those that are to come.
 #[derive(Default)]
