@@ -203,6 +203,8 @@ async fn the_absence_clock_is_the_clusters_not_the_process() {
     controller.stop().await;
     let controller = env.start_controller().await;
     env.refresh("s").await;
+    // Some seconds later than the first: a clock that is set anew shows in whole seconds.
+    env.refresh("s").await;
     let after = env.pools().get(&ids[0]).await.expect("the mirror");
     assert_eq!(
         after.metadata.resource_version,

@@ -285,7 +285,8 @@ fn absence(
 fn stored_clock(observed: &Observed, source: &Source) -> Option<Timestamp> {
     let since = observed.conditions.absent_since()?;
     // A pass that succeeds has set the clocks of its spec. Of one that failed it is not known; then the
-    // API server tells when the spec was changed, or a little later.
+    // API server tells when the spec was changed, or a little later. Both times are whole seconds: in
+    // the same one, the change may have come last.
     let holds = source.has_synced() || source.spec_changed.is_none_or(|changed| changed < since);
     // It may have begun at any moment of that second.
     let since = since.checked_add(LEFT_OUT).ok();
