@@ -32,7 +32,7 @@ pub(super) fn metadata(pool: &Map<String, Value>, source: &str, workspace: &str)
     let mut result = Metadata::default();
     let mut room = MAX_METADATA;
     for (key, value) in strings(pool, "annotations") {
-        let fits = is_the_clouds(&key) && is_valid_key(&key) && take(&mut room, &key, &value);
+        let fits = is_cloud_key(&key) && is_valid_key(&key) && take(&mut room, &key, &value);
         if fits {
             result.annotations.insert(key, value);
         } else {
@@ -47,7 +47,7 @@ pub(super) fn metadata(pool: &Map<String, Value>, source: &str, workspace: &str)
         let annotation_is_free = !result.annotations.contains_key(&key);
         let valid_value = is_valid_label_value(&value);
         let placeable =
-            is_the_clouds(&key) && is_valid_key(&key) && (valid_value || annotation_is_free);
+            is_cloud_key(&key) && is_valid_key(&key) && (valid_value || annotation_is_free);
         if !placeable || !take(&mut room, &key, &value) {
             result.other.insert(format!("labels/{key}"), value);
         } else if valid_value {
@@ -97,7 +97,8 @@ fn take(room: &mut usize, key: &str, value: &str) -> bool {
     left.inspect(|left| *room = *left).is_some()
 }
 
-fn is_the_clouds(key: &str) -> bool {
+/// Whether a label or annotation with this key is the cloud's own, and not a tag that somebody gave.
+pub(crate) fn is_cloud_key(key: &str) -> bool {
     key.split_once('/').is_some_and(|(prefix, _)| {
         prefix
             .strip_prefix("os.modelarts")

@@ -114,44 +114,58 @@ pub fn plan(
         };
     };
     let is_owned = observed.is_owned_by(owner);
-    if wanted.existence == Existence::Removed {
-        return if is_owned && !observed.deleting {
-            Step::Delete
-        } else {
-            Step::Nothing
-        };
-    }
-    if !is_owned {
-        let step = take(observed, &source_exists, &converged);
-        match (wanted.existence, step) {
-            // What is kept is not fought for: another may list the pool.
-            (Existence::Kept { adopted }, step) => {
-                let orphan = adopted && observed.is_orphan_of(&owner.name, &source_exists);
-                let restored = step.is_none() && wanted.content.is_some();
-                if orphan && !converged(Step::ReplaceOwner) {
-                    return Step::ReplaceOwner;
-                } else if !restored {
-                    return Step::Nothing;
-                }
+    let claim = match wanted.existence {
+        Existence::Removed if is_owned && !observed.deleting => return Step::Delete,
+        Existence::Removed => return Step::Nothing,
+        _ if is_owned => None,
+        Existence::Required => take(observed, &source_exists, &converged),
+        Existence::Kept { adopted } => {
+            let orphan = adopted && observed.is_orphan_of(&owner.name, &source_exists);
+            if orphan && !converged(Step::ReplaceOwner) {
+                Some(Step::ReplaceOwner)
+            } else if wanted.content.is_none() {
+                Some(Step::Nothing)
+            } else {
+                // What is kept is not fought for: another source may list the pool.
+                take(observed, &source_exists, &converged).map(|_| Step::Nothing)
             }
-            (_, Some(step)) => return step,
-            (_, None) => {}
         }
-    }
-    let Some(content) = wanted.content else {
-        let generation = observed.observed_generation.unwrap_or(observed.generation);
-        let same = observed.conditions.say(&wanted.conditions, generation)
-            && match wanted.counts {
-                Counts::Kept => true,
-                Counts::Zero => observed.no_nodes,
-                Counts::Unknown => !observed.no_nodes,
-            };
-        return if same || converged(Step::PatchStatus) {
-            Step::Nothing
-        } else {
-            Step::PatchStatus
-        };
     };
+    match (claim, wanted.content) {
+        (Some(step), _) => step,
+        (None, None) => plan_conditions(wanted, observed, converged),
+        (None, Some(content)) => plan_content(wanted, content, observed, is_owned, converged),
+    }
+}
+
+/// The next write to an owned mirror whose content stays as it is.
+fn plan_conditions(
+    wanted: &Wanted<'_>,
+    observed: &Observed,
+    converged: impl Fn(Step) -> bool,
+) -> Step {
+    let generation = observed.observed_generation.unwrap_or(observed.generation);
+    let same_counts = match wanted.counts {
+        Counts::Kept => true,
+        Counts::Zero => observed.no_nodes,
+        Counts::Unknown => !observed.no_nodes,
+    };
+    let same = same_counts && observed.conditions.say(&wanted.conditions, generation);
+    if same || converged(Step::PatchStatus) {
+        Step::Nothing
+    } else {
+        Step::PatchStatus
+    }
+}
+
+/// The next write to a mirror that is owned, or that an apply may take, and holds `content` in the end.
+fn plan_content(
+    wanted: &Wanted<'_>,
+    content: &Desired,
+    observed: &Observed,
+    is_owned: bool,
+    converged: impl Fn(Step) -> bool,
+) -> Step {
     let same_object = is_owned
         && observed.metadata_fingerprint == content.metadata_fingerprint
         && observed.spec_fingerprint == content.spec_fingerprint;

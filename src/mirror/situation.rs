@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::desired::{Readiness, SkipReason};
-use super::observed::ObservedConditions;
+use super::observed_conditions::ObservedConditions;
 use crate::api::conditions::{ConditionState, ConditionStatus, LISTED, READY, SYNCED};
 
 /// Reason of Listed and Ready: the pool is not in the list.

@@ -31,8 +31,8 @@ const WORKSPACES_PAGE: usize = 1000;
 /// Workspaces followed at most.
 const MAX_WORKSPACES: usize = 100_000;
 
-/// The workspace that every project has.
-const DEFAULT_WORKSPACE: &str = "0";
+/// Id of the workspace that every project has.
+pub const DEFAULT_WORKSPACE: &str = "0";
 
 /// The API of one project, with one set of credentials.
 #[derive(Clone, Debug)]

@@ -18,7 +18,7 @@ pub mod signature;
 mod tolerant;
 mod workspaces;
 
-pub use client::Client;
+pub use client::{Client, DEFAULT_WORKSPACE};
 pub use credentials::{Credentials, InvalidCredentials};
 pub use endpoint::{
     AllowedEndpoints, Endpoint, EndpointPattern, InvalidEndpoint, modelarts_endpoint,

@@ -15,12 +15,11 @@ use crate::api::{
 };
 use crate::controller::key::Key;
 use crate::controller::source::Source;
-use crate::modelarts::WorkspaceSelection;
+use crate::mirror::is_cloud_key;
+use crate::modelarts::{DEFAULT_WORKSPACE, WorkspaceSelection};
 
 /// The uid of a source that no cluster has.
 const NO_UID: &str = "00000000-0000-0000-0000-000000000000";
-/// The workspace that every project has.
-const DEFAULT_WORKSPACE: &str = "0";
 
 /// The state before a pass.
 pub struct Known {
@@ -276,7 +275,7 @@ fn named_by(
 /// Says of a mirror that comes without managedFields what they most likely are: kubectl leaves them out.
 fn own_what_looks_like_it(mirror: &mut Value) {
     let ours = [SOURCE_LABEL, MANAGED_BY_LABEL, CLOUD_API_VERSION_ANNOTATION];
-    let looks = |key: &str| ours.contains(&key) || key.starts_with("os.modelarts");
+    let looks = |key: &str| ours.contains(&key) || is_cloud_key(key);
     let fields = |part: &str| {
         let keys = mirror["metadata"][part].as_object().into_iter().flatten();
         let keys = keys.filter(|(key, _)| looks(key));
