@@ -24,9 +24,10 @@ demo: ## watch pools being mirrored on a real API server; Ctrl-C ends it, DEMO_S
 test: ## run all tests, also those on a real API server
 	$(CARGO) test --locked
 
-lint: ## check format, lints, licences of dependencies, and scripts
+lint: ## check format, lints, doc links, licences of dependencies, and scripts
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
 	@if command -v cargo-deny >/dev/null 2>&1; \
 	then echo "$(CARGO) deny check bans licenses sources"; $(CARGO) deny --locked check bans licenses sources; \
 	else echo "skipped: cargo deny (cargo install cargo-deny --locked)"; fi

@@ -1,7 +1,7 @@
 //! Keeps the mirrors of every source as they should be.
 //!
 //! A pass of a source is `fetch → desired → plan → apply → report`. The heart of the loop is
-//! [`Machine`], plain data that takes what happened and says what to do next; [`run`] feeds it from
+//! [`Machine`], plain data that takes what happened and says what to do next; `controller::run` feeds it from
 //! the watches, the cloud and the API server, and performs what it says.
 
 mod events;

@@ -24,7 +24,7 @@ const DOCUMENTED_SAMPLE: &str = include_str!("documented-sample.json");
 pub struct Scenario {
     /// The project the simulated cloud answers for; default [`DEFAULT_PROJECT_ID`].
     pub project_id: Option<String>,
-    /// Who may ask; default: the access key [`DEFAULT_ACCESS_KEY`].
+    /// Who may ask; default: the access key [`super::DEFAULT_ACCESS_KEY`].
     pub credentials: Option<Credentials>,
     /// The project's workspaces; workspace `0` and those the pools name are there anyway.
     pub workspaces: Vec<Workspace>,
