@@ -2,17 +2,19 @@
 //! tell of people, places and things. What matters to a mirror is kept: documented fields, words and
 //! flavors, counts, times, the spelling of numbers, the order, and the form and length of each text.
 //!
-//! The rule is: what [`keep`] names is kept, all else is replaced.
+//! The rule is: what [`keep`] and [`words`] name is kept, all else is replaced.
 
 mod json;
 mod keep;
 mod names;
+mod words;
 
 use serde_json::Value;
 
 use self::json::Json;
-use self::keep::{is_public_word, keeps_anywhere, keeps_in_field, keeps_number};
+use self::keep::{keeps_anywhere, keeps_in_field, keeps_number};
 use self::names::Names;
+use self::words::is_public_word;
 use super::error::json_problem;
 use super::pool::InvalidItem;
 use super::redact::{MAX_NESTING, is_secret_key, mentions_a_secret, names_a_secret};

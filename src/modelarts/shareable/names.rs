@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use super::keep::is_public_word;
+use super::words::is_public_word;
 
 /// The first letters of each class, by which words of it are counted.
 const CLASSES: [(char, u32); 6] = [
