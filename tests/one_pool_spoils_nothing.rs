@@ -1,16 +1,12 @@
 //! Law 5: a pool that can't be mirrored is named in `skipped`, and the others are mirrored all the same.
 
-use k8s_openapi::api::admissionregistration::v1::{
-    ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
-};
-use kube::Resource;
-use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
+use kube::api::ListParams;
 use modelarts_pool_controller::api::{ModelArtsPoolSource, SkippedPools};
 use modelarts_pool_controller::simulator::{DEFAULT_WORKSPACE, Scenario};
-use serde::{Serialize, de::DeserializeOwned};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::support::env::{Env, source_condition};
+use super::support::policy::Policy;
 
 fn skipped(source: &ModelArtsPoolSource) -> SkippedPools {
     let status = source.status.as_ref();
@@ -91,7 +87,14 @@ async fn what_a_policy_refuses_is_named_and_tried_again_on_request() {
     let env = Env::with(Scenario::default()).await;
     let put = env.cloud().replace_pools(DEFAULT_WORKSPACE, &pools);
     put.expect("pools");
-    let policy = Policy::apply(&env, "object.metadata.name != 'refused'").await;
+    let policy = json!({
+        "failurePolicy": "Fail",
+        "matchConstraints": {"resourceRules": [{
+            "apiGroups": ["modelarts.huaweicloud.com"], "apiVersions": ["*"], "operations": ["CREATE"], "resources": ["modelartspools"],
+        }]},
+        "validations": [{"expression": "object.metadata.name != 'refused'", "message": "this house has rules"}],
+    });
+    let policy = Policy::apply(&env, policy).await;
     env.add_source("s", json!({"interval": "24h"})).await;
     let _controller = env.start_controller().await;
     let source = env.synced("s").await;
@@ -114,60 +117,4 @@ async fn what_a_policy_refuses_is_named_and_tried_again_on_request() {
         .is_some()
     {}
     env.mirrored("refused").await;
-}
-
-/// A policy for the mirrors of one namespace.
-struct Policy(String);
-
-impl Policy {
-    /// Applies it, and returns when it is in force.
-    async fn apply(env: &Env, rule: &str) -> Self {
-        let name = format!("rules-of-{}", env.namespace);
-        let policy = json!({
-            "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy", "metadata": {"name": name},
-            "spec": {
-                "failurePolicy": "Fail",
-                "matchConstraints": {"resourceRules": [{
-                    "apiGroups": ["modelarts.huaweicloud.com"], "apiVersions": ["*"], "operations": ["CREATE"], "resources": ["modelartspools"],
-                }]},
-                "validations": [{"expression": rule, "message": "this house has rules"}],
-            },
-        });
-        let binding = json!({
-            "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicyBinding", "metadata": {"name": name},
-            "spec": {
-                "policyName": name, "validationActions": ["Deny"],
-                "matchResources": {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": env.namespace}}},
-            },
-        });
-        apply::<ValidatingAdmissionPolicy>(env, &name, policy).await;
-        apply::<ValidatingAdmissionPolicyBinding>(env, &name, binding).await;
-        let probe = json!({
-            "apiVersion": "modelarts.huaweicloud.com/v1alpha1", "kind": "ModelArtsPool", "metadata": {"name": "refused"}, "spec": {},
-        });
-        let probe = serde_json::from_value(probe).expect("an object");
-        let params = kube::api::PostParams {
-            dry_run: true,
-            ..Default::default()
-        };
-        // Each try is a request to the API server, which reads its policies every few moments.
-        while env.pools().create(&params, &probe).await.is_ok() {}
-        Self(name)
-    }
-
-    async fn delete(self, env: &Env) {
-        let api: Api<ValidatingAdmissionPolicyBinding> = Api::all(env.client.clone());
-        let params = DeleteParams::default();
-        api.delete(&self.0, &params).await.expect("a deletion");
-    }
-}
-
-async fn apply<K>(env: &Env, name: &str, object: Value)
-where
-    K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + Serialize + DeserializeOwned,
-{
-    let api: Api<K> = Api::all(env.client.clone());
-    let params = PatchParams::apply("tests");
-    let applied = api.patch(name, &params, &Patch::Apply(object)).await;
-    applied.expect("an accepted policy");
 }

@@ -18,5 +18,6 @@ pub mod generated;
 pub mod markdown;
 pub mod metrics;
 pub mod plan;
+pub mod policy;
 pub mod process;
 pub mod sdk;
