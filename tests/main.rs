@@ -21,6 +21,7 @@ mod docs_plan;
 mod docs_simulator;
 mod edits_are_undone;
 mod events_tell_what_happened;
+mod guard_keeps_others_out;
 mod incomplete_listings_change_nothing;
 mod mirrors_are_what_the_sdk_is_sent;
 mod missing_pools_stay_until_gone;

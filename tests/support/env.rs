@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -274,9 +275,22 @@ impl Env {
 
 /// A client of an administrator, whose requests the audit log shows under the name `agent`.
 pub async fn client_of(cluster: &Cluster, agent: &str) -> Client {
+    let config = config_of(&cluster.kubeconfig(), agent).await;
+    Client::try_from(config).expect("a client")
+}
+
+/// A client of the user `name`, who has the rights that the test gives to that name.
+pub async fn client_as(cluster: &Cluster, name: &str) -> Client {
+    let mut config = config_of(&cluster.kubeconfig(), name).await;
+    config.auth_info.impersonate = Some(name.to_owned());
+    Client::try_from(config).expect("a client")
+}
+
+/// The configuration of a client, as the program's but for the name in the audit log.
+pub async fn config_of(kubeconfig: &Path, agent: &str) -> Config {
     // The same provider as the program's, where that has not installed it yet.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let kubeconfig = Kubeconfig::read_from(cluster.kubeconfig()).expect("a kubeconfig");
+    let kubeconfig = Kubeconfig::read_from(kubeconfig).expect("a kubeconfig");
     let options = KubeConfigOptions::default();
     let config = Config::from_custom_kubeconfig(kubeconfig, &options).await;
     let mut config = configured(config.expect("a config"));
@@ -285,7 +299,7 @@ pub async fn client_of(cluster: &Cluster, agent: &str) -> Client {
         "user-agent".parse().expect("a header"),
         agent.parse().expect("a value"),
     ));
-    Client::try_from(config).expect("a client")
+    config
 }
 
 /// The condition of this type of a source.
