@@ -114,6 +114,52 @@ impl ApiPause {
     }
 }
 
+/// So many failures in a row are the API server's, and not those of single mirrors.
+const MANY_FAILURES: u32 = 8;
+/// Failures that are further apart are not in a row: fewer mirrors than that fail, each at its own pace.
+const ROW_GAP: Duration = Duration::from_secs(10);
+/// How often a write is tried while all fail. Not longer, since a repair waits for it, too.
+const FAILING_PAUSE: Duration = Duration::from_secs(1);
+
+/// The pause of the writes to mirrors while the API server answers, and fails at one after the other: its
+/// etcd or a webhook is away. Its other answers do not end it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct FailingPause {
+    until: Option<Instant>,
+    last: Option<Instant>,
+    row: u32,
+}
+
+impl FailingPause {
+    /// Notes that a write failed.
+    pub(super) fn note(&mut self, now: Instant) {
+        if self.last.is_none_or(|last| now - last > ROW_GAP) {
+            self.row = 0;
+        }
+        self.last = Some(now);
+        self.row = self.row.saturating_add(1);
+        // Calls that were under way together fail together; they prolong nothing.
+        if self.is_probing() && self.until.is_none_or(|until| until <= now) {
+            self.until = Some(now + FAILING_PAUSE);
+        }
+    }
+
+    /// Ends the pause: a write was handled.
+    pub(super) fn end(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Until when no mirror is written, where that is later than `now`.
+    pub(super) fn until(&self, now: Instant) -> Option<Instant> {
+        self.until.filter(|until| now < *until)
+    }
+
+    /// Whether so many have failed in a row that writes go one at a time.
+    pub(super) fn is_probing(&self) -> bool {
+        self.row >= MANY_FAILURES
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,7 +10,7 @@ use super::passes::{WRITING_DEADLINE, write_failure};
 use super::state::{Queue, SourceState};
 use super::{Action, Machine, Now, WriteOrder, WriteTicket};
 use crate::controller::key::Key;
-use crate::controller::pace::ApiPause;
+use crate::controller::pace::{ApiPause, FailingPause};
 use crate::mirror::apply::{WriteError, Written};
 use crate::mirror::{Skip, SkipReason, Step};
 
@@ -32,11 +32,12 @@ pub(super) struct Writes {
     /// When a write was last answered.
     answered: Option<Instant>,
     pause: ApiPause,
+    failing: FailingPause,
 }
 
 impl Writes {
     pub(super) fn next_wakeup(&self, now: Instant) -> Option<Instant> {
-        match self.pause.until(now) {
+        match self.pause.until(now).max(self.failing.until(now)) {
             Some(until) => Some(until),
             None => self.held.first().map(|(at, ..)| *at),
         }
@@ -70,6 +71,21 @@ impl Writes {
                 );
             }
             _ => self.pause.end(),
+        }
+    }
+
+    /// Takes in how a write to a mirror ended.
+    fn write_answered(&mut self, error: Option<&WriteError>, now: Instant) {
+        self.in_flight -= 1;
+        self.answered = Some(now);
+        match error {
+            None => self.api_answered(),
+            Some(error) => self.api_failed(error, now),
+        }
+        match error {
+            Some(WriteError::ServerError(_)) => self.failing.note(now),
+            Some(WriteError::Unreachable(_) | WriteError::Throttled { .. }) => {}
+            _ => self.failing.end(),
         }
     }
 }
@@ -161,7 +177,8 @@ impl Machine {
     }
 
     pub(super) fn next_write(&mut self, now: Now, limit: usize) -> Option<Action> {
-        if self.writes.is_paused(now.instant) {
+        let writes = &self.writes;
+        if writes.is_paused(now.instant) || writes.failing.until(now.instant).is_some() {
             return None;
         }
         while let Some((at, ..)) = self.writes.held.first()
@@ -177,7 +194,7 @@ impl Machine {
                 self.enqueue(&source, &name, urgent);
             }
         }
-        let limit = if self.writes.pause.is_probing() {
+        let limit = if self.writes.pause.is_probing() || self.writes.failing.is_probing() {
             1
         } else {
             limit
@@ -271,15 +288,10 @@ impl Machine {
             intent,
             step,
         } = ticket;
-        self.writes.in_flight -= 1;
-        self.writes.answered = Some(now.instant);
         let mirror = self.mirrors.entry(key);
         let error = mirror.written(*step, *intent, result).err();
         let absent = mirror.observed.is_none();
-        match &error {
-            None => self.writes.api_answered(),
-            Some(error) => self.writes.api_failed(error, now.instant),
-        }
+        self.writes.write_answered(error.as_ref(), now.instant);
         let Some(state) = self
             .sources
             .get_mut(source)
@@ -368,7 +380,12 @@ impl Machine {
                 self.hold(source, name, now.instant + wait);
                 return;
             }
-            WriteError::Throttled { .. } => Duration::ZERO,
+            WriteError::Throttled { .. } => {
+                self.fail_writing_passes(error, now);
+                // The pause is for all; behind the others, since it may be this one alone that is throttled.
+                self.enqueue(source, name, false);
+                return;
+            }
             WriteError::Forbidden(_) => Duration::from_secs(30),
             WriteError::NamespaceTerminating => Duration::from_secs(5),
             WriteError::ServerError(_) | WriteError::Conflict(_) | WriteError::NotFound(_) => {
@@ -382,15 +399,13 @@ impl Machine {
         if let Some(pass) = self.sources.get_mut(source).and_then(SourceState::writing) {
             pass.failure.get_or_insert(failure);
         }
-        if wait.is_zero() {
-            // The pause is for all; behind the others, since it may be this one alone that is throttled.
-            self.enqueue(source, name, false);
-        } else {
-            self.hold(source, name, now.instant + wait);
-        }
+        self.hold(source, name, now.instant + wait);
         if let Some(state) = self.sources.get_mut(source) {
             state.settle(name);
         }
         self.end_pass_if_settled(source, now);
+        if self.writes.failing.is_probing() {
+            self.fail_writing_passes(error, now);
+        }
     }
 }

@@ -3,6 +3,7 @@
 
 mod absence;
 mod api;
+mod api_server_trouble;
 mod confirmations;
 mod freshness;
 mod mirrors;
