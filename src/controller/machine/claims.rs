@@ -86,7 +86,7 @@ impl Claim {
 impl Machine {
     /// Knows a mirror that a source owns as its own, where it is not known yet.
     pub(super) fn claim_owned(&mut self, source: &Key, mirror: &Key) {
-        if !self.synced || source.namespace != mirror.namespace {
+        if !self.works() || source.namespace != mirror.namespace {
             return;
         }
         if let Some(state) = self.sources.get_mut(source).filter(|s| !s.closed) {
@@ -125,11 +125,9 @@ impl Machine {
         }
     }
 
-    /// Everything has been seen once: from now on it is known what each source owns.
-    pub(super) fn all_seen(&mut self, now: Now) {
-        if std::mem::replace(&mut self.synced, true) {
-            return;
-        }
+    /// Everything has been seen once, and this replica leads: from now on it is known what each source
+    /// owns.
+    pub(super) fn begin_work(&mut self, now: Now) {
         self.claim_all_owned(None);
         let sources: Vec<Key> = self.sources.keys().cloned().collect();
         for source in sources {

@@ -98,7 +98,7 @@ impl Machine {
             state.freshness = next;
         }
         self.look_again(key, look);
-        if flips && self.synced {
+        if flips && self.works() {
             self.write_all(key, now);
         }
     }

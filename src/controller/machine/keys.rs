@@ -28,6 +28,14 @@ pub(super) enum Leave {
 }
 
 impl Keys {
+    /// What was rejected, and nothing else.
+    pub(super) fn into_rejected(self) -> Self {
+        Self {
+            rejected: self.rejected,
+            ..Self::default()
+        }
+    }
+
     /// Whether `pass` may use `key` now. Where it may, [`Keys::ended`] must follow.
     pub(super) fn ask(&mut self, key: u64, pass: u64, now: Instant) -> Leave {
         if let Some(wait) = self.refused(key, now) {

@@ -42,6 +42,10 @@ pub enum Input {
     MirrorsRelisted(Option<Arc<str>>),
     /// Sources and mirrors have all been seen once: passes may begin.
     Synced,
+    /// From now on this replica is the one that lists and writes.
+    Lead,
+    /// It is so no more: what was begun is given up, and its answers must not be told.
+    StandBy,
     /// The credentials of a pass were read.
     CredentialsRead(Key, u64, Result<SecretCredentials, CredentialsError>),
     /// The listing of a pass ended.

@@ -121,6 +121,12 @@ impl Mirrors {
         unseen
     }
 
+    /// What the watches have shown, without what came of own writes.
+    pub(super) fn into_seen(self) -> Self {
+        let there = self.0.into_iter().filter(|(_, m)| m.observed.is_some());
+        Self(there.map(|(key, m)| (key, m.into_seen())).collect())
+    }
+
     pub(super) fn keys(&self) -> impl Iterator<Item = &Key> {
         self.0.keys()
     }
@@ -213,6 +219,16 @@ impl MirrorState {
             self.changed = Some(Box::new(before.conditions));
         }
         true
+    }
+
+    fn into_seen(self) -> Self {
+        Self {
+            observed: self.observed,
+            changed: self.changed,
+            gone_at: self.gone_at,
+            seen: self.seen,
+            ..Self::default()
+        }
     }
 
     /// The conditions that the controller wrote last, where they are known.

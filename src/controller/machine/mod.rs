@@ -13,6 +13,7 @@ mod drift;
 mod events;
 mod freshness;
 mod keys;
+mod leadership;
 mod messages;
 mod mirrors;
 mod passes;
@@ -66,7 +67,10 @@ impl Default for Limits {
 pub struct Machine {
     limits: Limits,
     rng: Rng,
+    /// Everything has been seen once.
     synced: bool,
+    /// This replica is the one that lists and writes; else it only takes in what is seen.
+    leads: bool,
     pass_ids: u64,
     sources: HashMap<Key, SourceState>,
     /// The sources by their uids.
@@ -95,13 +99,14 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// A machine that has seen nothing. `seed` is that of its jitter.
+    /// A machine that has seen nothing, and leads. `seed` is that of its jitter.
     #[must_use]
     pub fn new(limits: Limits, seed: u64) -> Self {
         Self {
             limits,
             rng: Rng::with_seed(seed),
             synced: false,
+            leads: true,
             pass_ids: 0,
             sources: HashMap::new(),
             uids: HashMap::new(),
@@ -133,6 +138,8 @@ impl Machine {
             Input::MirrorsRelisting(scope) => self.mirrors.relisting(scope.as_deref()),
             Input::MirrorsRelisted(scope) => self.relisted(scope.as_deref(), now),
             Input::Synced => self.all_seen(now),
+            Input::Lead => self.lead(now),
+            Input::StandBy => self.stand_by(now),
             Input::CredentialsRead(key, pass, result) => {
                 self.credentials_read(&key, pass, result, now);
             }
@@ -149,7 +156,7 @@ impl Machine {
 
     /// The next thing to do, where there is one and there is room for it.
     pub fn next_action(&mut self, now: Now) -> Option<Action> {
-        if !self.synced {
+        if !self.works() {
             return None;
         }
         self.look(now);
@@ -176,7 +183,7 @@ impl Machine {
     /// When [`Machine::next_action`] may say something new though nothing happened.
     #[must_use]
     pub fn next_wakeup(&self, now: Now) -> Option<Instant> {
-        if !self.synced {
+        if !self.works() {
             return None;
         }
         let pass = self
