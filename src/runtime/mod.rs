@@ -1,7 +1,8 @@
-//! What every long-running part needs: logs, metrics, probes, the client, the end.
+//! What every long-running part needs: logs, metrics, probes, the client, the lease, the end.
 
 pub mod health;
 pub mod kubernetes;
+pub mod lease;
 pub mod logs;
 pub mod metrics;
 pub mod server;
