@@ -255,28 +255,64 @@ fn the_arguments_are_the_programs() {
     assert_eq!(container["ports"][0]["containerPort"], 9090);
 }
 
+/// The right to the Lease, in the namespace of the release, is apart from those to mirror.
+fn is_of_the_lease(object: &Value) -> bool {
+    object["metadata"]["name"] == LEASE_ROLE && object["metadata"]["namespace"] == "ns"
+}
+
+const LEASE_ROLE: &str = "release-modelarts-pool-controller-lease";
+
 /// With a list of namespaces nothing is granted outside of them, and inside the same as else.
 #[test]
 fn watched_namespaces_bound_the_rights() {
     let everywhere = render(&[]).expect("objects");
     let cluster_role = of_kind(&everywhere, "ClusterRole")[0];
-    assert_eq!(of_kind(&everywhere, "Role").len(), 0);
+    assert!(
+        of_kind(&everywhere, "Role")
+            .iter()
+            .all(|r| is_of_the_lease(r))
+    );
     let bounded = render(&["watchNamespaces={ns,other}"]).expect("objects");
     assert_eq!(of_kind(&bounded, "ClusterRole").len(), 0);
     assert_eq!(of_kind(&bounded, "ClusterRoleBinding").len(), 0);
-    let roles = of_kind(&bounded, "Role");
+    let mut roles = of_kind(&bounded, "Role");
+    roles.retain(|role| !is_of_the_lease(role));
     let namespaces: Vec<_> = roles.iter().map(|r| &r["metadata"]["namespace"]).collect();
     assert_eq!(namespaces, ["ns", "other"]);
     for role in roles {
         assert_eq!(role["rules"], cluster_role["rules"]);
     }
-    let bindings = of_kind(&bounded, "RoleBinding");
+    let mut bindings = of_kind(&bounded, "RoleBinding");
+    bindings.retain(|binding| !is_of_the_lease(binding));
     assert_eq!(bindings.len(), 2);
     for binding in bindings {
         assert_eq!(binding["subjects"][0]["namespace"], "ns");
     }
     for rule in cluster_role["rules"].as_array().expect("rules") {
         assert!(!rule.to_string().contains('*'), "{rule}");
+    }
+}
+
+/// Replicas that elect by different Leases would each be the one that writes.
+#[test]
+fn the_lease_is_the_releases_own() {
+    for values in [&[][..], &["watchNamespaces={other}"]] {
+        let objects = render(values).expect("objects");
+        let mut roles = of_kind(&objects, "Role");
+        roles.retain(|o| is_of_the_lease(o));
+        let [role] = roles[..] else {
+            panic!("{roles:?}");
+        };
+        let name = "release-modelarts-pool-controller";
+        let named: Vec<_> = role["rules"].as_array().expect("rules").iter().collect();
+        assert_eq!(named[0]["resourceNames"], serde_json::json!([name]));
+        let arguments = container(&objects)["args"].to_string();
+        let argument = format!("\"--lease-name={name}\"");
+        assert!(arguments.contains(&argument), "{arguments}");
+        let mut bindings = of_kind(&objects, "RoleBinding");
+        bindings.retain(|o| is_of_the_lease(o));
+        assert_eq!(bindings[0]["roleRef"]["name"], LEASE_ROLE);
+        assert_eq!(bindings[0]["subjects"][0]["namespace"], "ns");
     }
 }
 
