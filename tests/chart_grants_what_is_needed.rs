@@ -124,9 +124,12 @@ fn program(cluster: &Cluster, kubeconfig: &Path, namespace: &str, endpoint: &str
 
 /// Each verb of the rules was needed: a rule that the program has outgrown shows here.
 fn assert_each_right_is_used(cluster: &Cluster, namespace: &str, asked: &BTreeSet<Asked>) {
-    let role = kubectl(cluster, namespace, &["get", "role", RELEASE, "-o=json"]).expect("a Role");
-    let role: Value = serde_json::from_str(&role).expect("JSON");
-    for rule in role["rules"].as_array().expect("rules") {
+    let lease = format!("{RELEASE}-lease");
+    let both = ["get", "role", RELEASE, &lease, "-o=json"];
+    let both = kubectl(cluster, namespace, &both).expect("two Roles");
+    let both: Value = serde_json::from_str(&both).expect("JSON");
+    let roles = both["items"].as_array().expect("a list").iter();
+    for rule in roles.flat_map(|role| role["rules"].as_array().expect("rules")) {
         for verb in rule["verbs"].as_array().expect("verbs") {
             let resource = &rule["resources"][0];
             // An apply that creates is a patch in the audit log; 201 tells it from others.
@@ -147,7 +150,10 @@ fn assert_may_not_do_more(cluster: &Cluster, namespace: &str) {
         answer.is_ok_and(|answer| answer.trim() == "yes")
     };
     let here = format!("--namespace={namespace}");
-    assert!(may("get", "secrets", &here), "the question is put wrongly");
+    let lease = format!("leases.coordination.k8s.io/{RELEASE}");
+    for (verb, resource) in [("get", "secrets"), ("update", &*lease)] {
+        assert!(may(verb, resource, &here), "the question is put wrongly");
+    }
     for (verb, resource) in [
         ("list", "secrets"),
         ("watch", "secrets"),
@@ -161,6 +167,10 @@ fn assert_may_not_do_more(cluster: &Cluster, namespace: &str) {
         ("deletecollection", "modelartspools"),
         ("patch", "events.events.k8s.io"),
         ("list", "events.events.k8s.io"),
+        ("list", "leases.coordination.k8s.io"),
+        ("watch", "leases.coordination.k8s.io"),
+        ("delete", "leases.coordination.k8s.io"),
+        ("update", "leases.coordination.k8s.io/another"),
         ("create", "pods"),
         ("create", "serviceaccounts/token"),
         ("list", "namespaces"),

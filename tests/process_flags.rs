@@ -5,6 +5,8 @@ use std::net::TcpListener;
 use std::process::Output;
 
 use clap::CommandFactory as _;
+use k8s_openapi::api::coordination::v1::Lease;
+use kube::Api;
 use modelarts_pool_controller::api::crds;
 use modelarts_pool_controller::cli::Cli;
 use serde_json::json;
@@ -96,6 +98,12 @@ fn bad_values_are_refused_with_a_way_out() {
         ("log-level", "info,kube=loud", &["--log-level", "kube=loud"]),
         ("log-format", "xml", &["--log-format", "text, json"]),
         ("leader-elect", "maybe", &["--leader-elect", "true, false"]),
+        ("lease-name", "Our Lease", &["--lease-name", "Our Lease"]),
+        (
+            "lease-namespace",
+            "a.b",
+            &["--lease-namespace", "a.b", "1 to 63"],
+        ),
         (
             "allowed-endpoints",
             "modelarts.example.com",
@@ -204,10 +212,11 @@ async fn variables_alone_are_enough() {
         ("MODELARTS_POOL_CONTROLLER_ALLOWED_ENDPOINTS", &*endpoint),
         ("MODELARTS_POOL_CONTROLLER_LOG_FORMAT", "json"),
         ("MODELARTS_POOL_CONTROLLER_LOG_LEVEL", "debug"),
-        // Accepted before what they govern is built.
-        ("MODELARTS_POOL_CONTROLLER_LEADER_ELECT", "false"),
-        ("MODELARTS_POOL_CONTROLLER_LEASE_NAME", "lease"),
-        ("MODELARTS_POOL_CONTROLLER_LEASE_NAMESPACE", "kube-system"),
+        ("MODELARTS_POOL_CONTROLLER_LEADER_ELECT", "true"),
+        ("MODELARTS_POOL_CONTROLLER_LEASE_NAME", "our-lease"),
+        ("MODELARTS_POOL_CONTROLLER_LEASE_NAMESPACE", &*env.namespace),
+        ("HOSTNAME", "a-pod"),
+        // Accepted before what it governs is built.
         (
             "MODELARTS_POOL_CONTROLLER_AMBIENT_CREDENTIALS_NAMESPACES",
             "a=b,c",
@@ -222,8 +231,16 @@ async fn variables_alone_are_enough() {
     env.synced("team-a").await;
     process.ready().await;
     process.logged("pass succeeded").await;
+    let leases: Api<Lease> = Api::namespaced(env.client.clone(), &env.namespace);
+    let holder = async || {
+        let lease = leases.get("our-lease").await.expect("a lease");
+        lease.spec.and_then(|spec| spec.holder_identity)
+    };
+    let held_by = holder().await.expect("a holder");
+    assert!(held_by.starts_with("a-pod_"), "{held_by}");
     process.signal("TERM");
     assert_eq!(process.ended(super::support::env::PATIENCE).await, Some(0));
+    assert_eq!(holder().await, None);
 
     let log = process.log();
     let lines: Vec<serde_json::Value> = log

@@ -96,7 +96,9 @@ async fn no_secret_is_written_anywhere() {
 
     let namespace = format!("--watch-namespaces={}", env.namespace);
     let allowed = format!("--allowed-endpoints={}", env.endpoint());
-    let arguments = [&*namespace, &allowed, "--log-level=trace,kube_client=trace"];
+    let lease = format!("--lease-namespace={}", env.namespace);
+    let verbose = "--log-level=trace,kube_client=trace";
+    let arguments = [&*namespace, &allowed, &lease, verbose];
     let mut process = Process::run(env.cluster, &env.cluster.kubeconfig(), &arguments);
     let source = |secret: &str, type_: &str| json!({"interval": "24h", "credentials": {"type": type_, "secretRef": {"name": secret}}});
 

@@ -37,7 +37,7 @@ async fn readiness_says_what_is_missing() {
     };
     kubectl(&["create", "serviceaccount", "powerless"]);
     let token = kubectl(&["create", "token", "powerless"]);
-    let kubeconfig = kubeconfig_of(cluster, &format!("powerless-{namespace}"), token.trim());
+    let kubeconfig = kubeconfig_of(cluster, namespace, "powerless", token.trim());
     let watched = format!("--watch-namespaces={namespace}");
     let mut process = Process::run(cluster, &kubeconfig, &[&watched]);
     for resource in ["modelartspools", "modelartspoolsources"] {

@@ -10,8 +10,10 @@ use clap::{ArgAction, Args};
 
 use crate::api::CONTROLLER_NAME;
 use crate::controller;
+use crate::mirror::is_dns1123_subdomain;
 use crate::modelarts::{AllowedEndpoints, EndpointPattern, HttpClient, HttpOptions};
 use crate::runtime::health::Health;
+use crate::runtime::lease::{Leadership, LeaseName, elect};
 use crate::runtime::logs::{self, LogFormat};
 use crate::runtime::metrics::{Metrics, observer};
 use crate::runtime::{kubernetes, server, shutdown};
@@ -40,15 +42,15 @@ pub struct RunArgs {
     )]
     watch_namespaces: Vec<String>,
 
-    /// Whether several replicas elect the one that writes. Not in force yet: run one replica.
+    /// Whether several replicas elect the one that lists and writes; false: this is the only one.
     #[arg(long, value_name = "true|false", default_value_t = true, action = ArgAction::Set, env = "MODELARTS_POOL_CONTROLLER_LEADER_ELECT")]
     leader_elect: bool,
 
-    /// Name of the Lease of the election. Not in force yet.
+    /// Name of the Lease of the election: the same for all replicas.
     #[arg(long, value_name = "NAME", default_value = CONTROLLER_NAME, env = "MODELARTS_POOL_CONTROLLER_LEASE_NAME")]
     lease_name: String,
 
-    /// Namespace of the Lease; by default the pod's or the kubeconfig's. Not in force yet.
+    /// Namespace of the Lease; by default, also where it is empty, the pod's or the kubeconfig's.
     #[arg(
         long,
         value_name = "NS",
@@ -110,9 +112,9 @@ impl RunArgs {
         let Self {
             listen,
             watch_namespaces,
-            leader_elect: _,
-            lease_name: _,
-            lease_namespace: _,
+            leader_elect,
+            lease_name,
+            lease_namespace,
             log_format,
             log_level,
             ca_file,
@@ -130,7 +132,18 @@ impl RunArgs {
             observer: observer(metrics.clone()),
             ..HttpOptions::default()
         })?;
-        let client = kubernetes::client().await?;
+        let config = kubernetes::config().await?;
+        let instance = instance();
+        let (leadership, elector) = if leader_elect {
+            let lease = lease(lease_name, lease_namespace, &config.default_namespace)?;
+            let client = kubernetes::client_of(config.clone())?;
+            let identity = format!("{instance}_{:016x}", fastrand::u64(..));
+            let (leadership, elector) = elect(client, lease, &identity);
+            (leadership, Some(elector))
+        } else {
+            (Leadership::unquestioned(), None)
+        };
+        let client = kubernetes::client_of_leader(config, leadership.clone())?;
         let listener = server::bind(listen).await?;
         let address = listener
             .local_addr()
@@ -142,15 +155,24 @@ impl RunArgs {
 
         let options = controller::Options {
             client,
+            leadership,
             namespaces,
             http,
             metrics: metrics.clone(),
             health: health.clone(),
-            instance: instance(),
+            instance,
         };
-        // The probes are served until the last write has ended.
+        // One handle is kept: with the last one, the task that waits for signals ends, and all with it.
+        let work = controller::run(options, stop.clone().wait());
+        let work = async {
+            match elector {
+                Some(elector) => elector.run(work).await,
+                None => work.await,
+            }
+        };
+        // The probes are served until the last write has ended and the lease is given back.
         tokio::select! {
-            () = controller::run(options, stop.wait()) => {}
+            () = work => {}
             ended = server::serve(listener, health, metrics) => {
                 return Err(format!("the server at {address} ended: {ended:?}"));
             }
@@ -165,6 +187,23 @@ impl RunArgs {
 fn instance() -> Arc<str> {
     let name = std::env::var("HOSTNAME").ok().filter(|n| !n.is_empty());
     name.unwrap_or_else(|| CONTROLLER_NAME.to_owned()).into()
+}
+
+/// The Lease that is named so, by default in `own`, the namespace of the pod or the kubeconfig.
+fn lease(name: String, namespace: Option<String>, own: &str) -> Result<LeaseName, String> {
+    let namespace = namespace.filter(|given| !given.is_empty());
+    let namespace = namespace.unwrap_or_else(|| own.to_owned());
+    if !is_dns1123_subdomain(&name) {
+        return Err(format!(
+            "--lease-name: {name:?} is no name of a Lease (1 to 253 of a-z, 0-9, - and ., beginning and ending with a letter or digit)"
+        ));
+    }
+    if !is_namespace(&namespace) {
+        return Err(format!(
+            "--lease-namespace: {namespace:?} is no name of a namespace (1 to 63 of a-z, 0-9 and -, no - at an end)"
+        ));
+    }
+    Ok(LeaseName { namespace, name })
 }
 
 /// The namespaces to watch, each once: two watches of one namespace would be taken for one. Empty: all.

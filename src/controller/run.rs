@@ -23,6 +23,7 @@ use crate::mirror::apply::{Write, WriteError, call, mirrors, perform};
 use crate::mirror::{Observed, PoolShape};
 use crate::modelarts::HttpClient;
 use crate::runtime::health::Health;
+use crate::runtime::lease::Leadership;
 use crate::runtime::metrics::Metrics;
 
 /// How often the loop goes round at least, also idle: its heartbeat.
@@ -32,8 +33,11 @@ const STUCK: Duration = Duration::from_mins(1);
 
 /// What the controller works with.
 pub struct Options {
-    /// The API server.
+    /// The API server. Where replicas elect the one that writes, a client that asks `leadership` before
+    /// each write.
     pub client: Client,
+    /// Whether this replica lists and writes.
+    pub leadership: Leadership,
     /// The namespaces to watch; empty: all.
     pub namespaces: Vec<String>,
     /// The cloud.
@@ -69,6 +73,8 @@ struct Driver {
     options: Options,
     shape: Arc<PoolShape>,
     machine: Machine,
+    /// The term in which this replica lists and writes; nothing while it stands by.
+    term: Option<u64>,
     /// Calls to the API server: awaited at the end.
     calls: FuturesUnordered<BoxFuture<'static, Input>>,
     /// Requests to the cloud: dropped at the end.
@@ -91,13 +97,17 @@ pub async fn run(options: Options, shutdown: impl Future<Output = ()>) {
         calls: FuturesUnordered::new(),
         listings: FuturesUnordered::new(),
         listing_of: HashMap::new(),
+        term: None,
         unsynced: ids.map(|id| (id, "not listed yet".to_owned())).collect(),
         relisted: BTreeMap::new(),
         options,
     };
+    let mut leadership = driver.options.leadership.clone();
     driver.tell_health();
+    driver.stand_by();
     tokio::pin!(shutdown);
     loop {
+        driver.follow_leadership();
         driver.perform_actions();
         driver.tell_notices();
         let now = Instant::now();
@@ -113,7 +123,8 @@ pub async fn run(options: Options, shutdown: impl Future<Output = ()>) {
         tokio::select! {
             biased;
             () = &mut shutdown => break,
-            Some(input) = driver.calls.next(), if !driver.calls.is_empty() => driver.machine.handle(input, time()),
+            () = leadership.changed() => {}
+            Some(input) = driver.calls.next(), if !driver.calls.is_empty() => driver.called(input),
             Some((id, event)) = events.next() => driver.watched(&id, event),
             Some(input) = driver.listings.next(), if !driver.listings.is_empty() => driver.listed(input),
             () = tokio::time::sleep_until(wakeup.into()) => {}
@@ -124,6 +135,7 @@ pub async fn run(options: Options, shutdown: impl Future<Output = ()>) {
         "stopping: waiting for the writes under way"
     );
     while driver.calls.next().await.is_some() {}
+    driver.options.metrics.stand_by();
 }
 
 fn time() -> Now {
@@ -156,6 +168,32 @@ fn watches(options: &Options) -> SelectAll<impl Stream<Item = (WatchId, WatchEve
 }
 
 impl Driver {
+    /// Begins to list and write, or ends it, as the lease says.
+    fn follow_leadership(&mut self) {
+        let term = self.options.leadership.term();
+        if term == self.term {
+            return;
+        }
+        if self.term.is_some() {
+            self.stand_by();
+        }
+        self.term = term;
+        if term.is_some() {
+            self.options.metrics.lead();
+            self.machine.handle(Input::Lead, time());
+        }
+    }
+
+    /// Gives up all that only the leader does. The process goes on: its watches are up to date, and what
+    /// it has counted stays counted.
+    fn stand_by(&mut self) {
+        self.calls.clear();
+        self.listings.clear();
+        self.listing_of.clear();
+        self.machine.handle(Input::StandBy, time());
+        self.options.metrics.stand_by();
+    }
+
     fn perform_actions(&mut self) {
         while let Some(action) = self.machine.next_action(time()) {
             let client = self.options.client.clone();
@@ -250,9 +288,23 @@ impl Driver {
         }
     }
 
+    /// A call to the API server ended.
+    fn called(&mut self, input: Input) {
+        let term = self.term;
+        self.follow_leadership();
+        // An answer of a former term tells the next one nothing: the watches do.
+        if self.term == term {
+            self.machine.handle(input, time());
+        }
+    }
+
     /// Requests to the cloud ended, or were given up.
     fn listed(&mut self, input: Result<Input, Aborted>) {
-        if let Ok(input) = input {
+        let term = self.term;
+        self.follow_leadership();
+        if let Ok(input) = input
+            && self.term == term
+        {
             if let Input::Listed(_, pass, _) | Input::Confirmed(_, pass, _) = &input {
                 self.listing_of.remove(pass);
             }
@@ -263,7 +315,9 @@ impl Driver {
     fn tell_notices(&mut self) {
         for notice in self.machine.take_notices() {
             self.options.metrics.note(&notice);
-            if let Notice::PassEnded { source, .. } | Notice::SourceSeen(source) = &notice {
+            if self.term.is_some()
+                && let Notice::PassEnded { source, .. } | Notice::SourceSeen(source) = &notice
+            {
                 self.options.metrics.show_source(&self.machine, source);
             }
             super::log::log(&notice);

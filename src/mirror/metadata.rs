@@ -129,7 +129,7 @@ fn is_qualified_name(name: &str) -> bool {
 }
 
 /// Whether Kubernetes takes `name` as the name of an object.
-pub(super) fn is_dns1123_subdomain(name: &str) -> bool {
+pub(crate) fn is_dns1123_subdomain(name: &str) -> bool {
     let is_label = |label: &str| {
         let ends =
             |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());

@@ -20,7 +20,7 @@ pub use conform::PoolShape;
 pub use desired::{Desired, Readiness, Skip, SkipReason, desired, shown_id, text_fingerprint};
 pub(crate) use fingerprint::whole;
 pub use fingerprint::{Fingerprint, fingerprint};
-pub(crate) use metadata::is_cloud_key;
+pub(crate) use metadata::{is_cloud_key, is_dns1123_subdomain};
 pub use observed::{Controller, Observed};
 pub use observed_conditions::ObservedConditions;
 pub use plan::{Counts, Existence, Owner, Step, Wanted, plan};

@@ -89,6 +89,7 @@ pub struct Metrics {
     mirror_writes: Family<OperationLabels, Counter>,
     cloud_requests: Family<RequestLabels, Counter>,
     cloud_request_duration: Family<OperationLabels, Histogram>,
+    leader: Gauge,
 }
 
 fn durations() -> Histogram {
@@ -115,6 +116,7 @@ impl Default for Metrics {
             mirror_writes: Family::default(),
             cloud_requests: Family::default(),
             cloud_request_duration: Family::new_with_constructor(durations),
+            leader: Gauge::default(),
         };
         let mut gauge = |name: &str, help: &str, family: &Family<SourceLabels, FloatGauge>| {
             registry.register_with_unit(name, help, Unit::Seconds, family.clone());
@@ -175,6 +177,11 @@ impl Default for Metrics {
             "How long requests to the cloud took, until the head of the answer was read",
             Unit::Seconds,
             metrics.cloud_request_duration.clone(),
+        );
+        registry.register(
+            "leader",
+            "1 on the replica that lists and writes, 0 on those that stand by; alert when none says 1",
+            metrics.leader.clone(),
         );
         registry.register(
             "build",
@@ -278,6 +285,23 @@ impl Metrics {
             Notice::SourceSeen(_) => {}
             Notice::SourceGone(source) => self.forget(source),
         }
+    }
+
+    /// From now on this replica lists and writes.
+    pub fn lead(&self) {
+        self.leader.set(1);
+    }
+
+    /// It does not, or no more. The gauges of sources go: another replica has newer ones. What was
+    /// counted stays counted.
+    pub fn stand_by(&self) {
+        self.leader.set(0);
+        for gauge in [&self.last_success, &self.last_attempt, &self.fresh_until] {
+            gauge.clear();
+        }
+        self.consecutive_failures.clear();
+        self.suspended.clear();
+        self.pools.clear();
     }
 
     /// Sets the gauges that show what the machine knows of a source, its status included.

@@ -40,6 +40,8 @@ fn one_series_each(metrics: &Metrics) {
         mirror_writes,
         cloud_requests,
         cloud_request_duration,
+        // It has no labels, and is always there.
+        leader: _,
     } = metrics;
     for gauge in [last_success, last_attempt, fresh_until] {
         drop(gauge.get_or_create(&of_source()));
@@ -97,12 +99,14 @@ fn described(text: &str) -> Vec<Described> {
             }
             ["#", "EOF"] => {}
             _ => {
-                let (name, labels) = line.split_once('{').expect("labels");
+                let (name, labels) = match line.split_once('{') {
+                    Some((name, rest)) => (name, rest.split_once('}').expect("labels").0),
+                    None => (line.split_once(' ').expect("a value").0, ""),
+                };
                 let family = order.last().expect("a description before its series");
                 let metric = metrics.get_mut(family).expect("a description");
                 assert!(name.starts_with(family.as_str()), "{name} of {family}");
-                let labels = labels.split_once('}').expect("labels").0.split(',');
-                let labels = labels.filter_map(|label| label.split_once('='));
+                let labels = labels.split(',').filter_map(|label| label.split_once('='));
                 let labels = labels.map(|(name, _)| name.to_owned()).collect();
                 metric.series.get_or_insert((name.to_owned(), labels));
             }

@@ -82,6 +82,41 @@ fn nothing_of_a_source_outlives_it() {
     }
 }
 
+/// Prometheus would show two replicas' accounts of one source, of which one is old.
+#[test]
+fn a_standby_says_nothing_of_sources_but_what_it_has_counted() {
+    let metrics = Metrics::default();
+    let (machine, source) = machine(&json!({"lastSyncTime": "1970-01-01T00:01:40Z"}));
+    metrics.lead();
+    metrics.note(&pass(&source, Timestamp::UNIX_EPOCH, success()));
+    metrics.show_source(&machine, &source);
+    metrics
+        .pools
+        .get_or_create(&PhaseLabels {
+            namespace: "ns".to_owned(),
+            source: "team-a".to_owned(),
+            phase: "Running",
+        })
+        .set(1);
+    assert!(metrics.encode().contains("\nmodelarts_leader 1\n"));
+    metrics.stand_by();
+    let text = metrics.encode();
+    assert!(text.contains("\nmodelarts_leader 0\n"), "{text}");
+    let lines = text.lines().filter(|line| line.contains("team-a"));
+    let left: BTreeSet<_> = lines.filter_map(|line| line.split('{').next()).collect();
+    let counted = [
+        "modelarts_source_sync_duration_seconds_bucket",
+        "modelarts_source_sync_duration_seconds_count",
+        "modelarts_source_sync_duration_seconds_sum",
+        "modelarts_source_syncs_total",
+    ];
+    assert_eq!(left, counted.into());
+    // Of the next term the status of the source tells, which another replica may have written.
+    metrics.show_source(&machine, &source);
+    let success = metrics.last_success.get(&labels(&source)).map(|g| g.get());
+    assert_eq!(success, Some(100.0));
+}
+
 /// An alert on old mirrors must not fall silent because the controller was restarted while the cloud
 /// is away.
 #[test]

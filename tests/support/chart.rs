@@ -55,7 +55,7 @@ pub fn kubectl(cluster: &Cluster, namespace: &str, arguments: &[&str]) -> Result
 /// A kubeconfig of the release's service account, with a token as a pod gets one.
 pub fn account(cluster: &Cluster, namespace: &str) -> PathBuf {
     let token = kubectl(cluster, namespace, &["create", "token", RELEASE]).expect("a token");
-    kubeconfig_of(cluster, namespace, token.trim())
+    kubeconfig_of(cluster, namespace, RELEASE, token.trim())
 }
 
 /// What a request of the release's account asked for, and how it ended.

@@ -6,6 +6,7 @@ use std::time::Instant;
 use modelarts_pool_controller::controller;
 use modelarts_pool_controller::modelarts::{AllowedEndpoints, HttpClient, HttpOptions};
 use modelarts_pool_controller::runtime::health::Health;
+use modelarts_pool_controller::runtime::lease::Leadership;
 use modelarts_pool_controller::runtime::metrics::{Metrics, observer};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -35,6 +36,7 @@ impl Controller {
         });
         let options = controller::Options {
             client: client_of(env.cluster, &agent).await,
+            leadership: Leadership::unquestioned(),
             namespaces: vec![env.namespace.clone()],
             http: http.expect("an HTTP client"),
             metrics: metrics.clone(),

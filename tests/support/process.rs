@@ -33,12 +33,13 @@ impl Process {
         Self::start(cluster.dir(), kubeconfig, &arguments, &[])
     }
 
-    /// Starts `run` as an administrator over the namespace and the cloud of a test.
+    /// Starts `run` as an administrator over the namespace and the cloud of a test, as the only replica.
     pub fn of(env: &Env) -> Self {
         let namespace = format!("--watch-namespaces={}", env.namespace);
         let allowed = format!("--allowed-endpoints={}", env.endpoint());
         let kubeconfig = env.cluster.kubeconfig();
-        Self::run(env.cluster, &kubeconfig, &[&namespace, &allowed])
+        let alone = "--leader-elect=false";
+        Self::run(env.cluster, &kubeconfig, &[&namespace, &allowed, alone])
     }
 
     /// Starts the program with these arguments and this environment. Its files go into `home`: that
@@ -233,12 +234,26 @@ fn bare(mut command: Command) -> Command {
     command
 }
 
-/// Writes a kubeconfig for `cluster` whose user has this token; its path.
-pub fn kubeconfig_of(cluster: &Cluster, name: &str, token: &str) -> PathBuf {
+/// Writes a kubeconfig for `cluster` of a service account of `namespace` with this token. Its default is that
+/// namespace, as a pod's is. Its path.
+pub fn kubeconfig_of(cluster: &Cluster, namespace: &str, name: &str, token: &str) -> PathBuf {
+    kubeconfig_through(cluster, namespace, name, token, &cluster.server())
+}
+
+/// The same, with another origin in place of the API server's.
+pub fn kubeconfig_through(
+    cluster: &Cluster,
+    namespace: &str,
+    name: &str,
+    token: &str,
+    server: &str,
+) -> PathBuf {
     let text = fs::read_to_string(cluster.kubeconfig()).expect("a kubeconfig");
     let mut kubeconfig: Value = serde_json::from_str(&text).expect("JSON");
     kubeconfig["users"][0]["user"] = json!({ "token": token });
-    write_kubeconfig(cluster.dir(), name, &kubeconfig)
+    kubeconfig["clusters"][0]["cluster"]["server"] = json!(server);
+    kubeconfig["contexts"][0]["context"]["namespace"] = json!(namespace);
+    write_kubeconfig(cluster.dir(), &format!("{namespace}-{name}"), &kubeconfig)
 }
 
 /// Writes a kubeconfig for an API server at this origin; its path.
