@@ -43,5 +43,7 @@ mod process_metrics;
 mod process_probes;
 mod quiet_passes_write_nothing;
 mod readme_commands_work;
+mod replicas_take_over;
+mod replicas_write_one_at_a_time;
 mod sources_are_checked;
 mod sources_are_followed;

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use jiff::Timestamp;
 use serde::Deserialize;
 
 /// One request that has ended.
@@ -17,6 +18,35 @@ pub struct Request {
     pub uri: String,
     #[serde(default)]
     pub object_ref: Object,
+    pub user: User,
+    #[serde(rename = "requestReceivedTimestamp")]
+    pub received: Timestamp,
+    /// Nothing at the start of a watch.
+    pub response_status: Option<Status>,
+}
+
+/// In whose name a request was made.
+#[derive(Clone, Debug, Deserialize)]
+pub struct User {
+    pub username: String,
+}
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct Status {
+    pub code: u16,
+}
+
+impl Request {
+    /// Whether it may have changed something.
+    pub fn is_write(&self) -> bool {
+        !["get", "list", "watch"].contains(&self.verb.as_str())
+    }
+
+    pub fn is_accepted(&self) -> bool {
+        let code = self.response_status.map(|status| status.code);
+        code.is_some_and(|code| (200..300).contains(&code))
+    }
 }
 
 /// What a request was about.
@@ -33,20 +63,26 @@ pub struct Object {
 pub fn writes(log: &Path, agent: &str) -> Vec<Request> {
     requests(log, agent)
         .into_iter()
-        .filter(|r| !["get", "list", "watch"].contains(&r.verb.as_str()))
+        .filter(Request::is_write)
         .collect()
 }
 
 /// The requests that `agent` has made so far; of a watch its start and its end.
 pub fn requests(log: &Path, agent: &str) -> Vec<Request> {
+    let mut requests = requests_that_name(log, agent);
+    requests.retain(|r| r.user_agent == agent);
+    requests
+}
+
+/// The requests so far in the log of which this word is.
+pub fn requests_that_name(log: &Path, word: &str) -> Vec<Request> {
     let text = fs::read_to_string(log).expect("an audit log");
     // The last line may be half written.
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);
     whole
         .lines()
         // Cheaper than parsing the requests of all tests.
-        .filter(|line| line.contains(agent))
+        .filter(|line| line.contains(word))
         .map(|line| serde_json::from_str(line).expect("an event of the audit log"))
-        .filter(|r: &Request| r.user_agent == agent)
         .collect()
 }

@@ -24,7 +24,13 @@ pub struct Controller {
 }
 
 impl Controller {
+    /// As the only replica.
     pub async fn start(env: &Env) -> Self {
+        Self::start_as(env, Leadership::unquestioned()).await
+    }
+
+    /// As one of several replicas.
+    pub async fn start_as(env: &Env, leadership: Leadership) -> Self {
         let metrics = Arc::new(Metrics::default());
         let health = Arc::new(Health::new(Instant::now()));
         let agent = agent_of(env);
@@ -36,7 +42,7 @@ impl Controller {
         });
         let options = controller::Options {
             client: client_of(env.cluster, &agent).await,
-            leadership: Leadership::unquestioned(),
+            leadership,
             namespaces: vec![env.namespace.clone()],
             http: http.expect("an HTTP client"),
             metrics: metrics.clone(),

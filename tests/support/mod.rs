@@ -20,4 +20,6 @@ pub mod metrics;
 pub mod plan;
 pub mod policy;
 pub mod process;
+pub mod replicas;
 pub mod sdk;
+pub mod wire;
