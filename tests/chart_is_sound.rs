@@ -123,7 +123,8 @@ fn its_values_and_its_schema_name_the_same() {
 #[test]
 fn unknown_and_contradicting_values_are_refused() {
     for (values, words) in [
-        (&["replicas=2"][..], "replicas"),
+        (&["replicaCount=2"][..], "replicaCount"),
+        (&["replicas=-1"], "replicas"),
         (&["image.registry=r"], "registry"),
         (&["image.digest=latest"], "digest"),
         (&["log.format=xml"], "format"),
@@ -206,6 +207,17 @@ fn a_source_is_rendered_as_it_would_be_written() {
     ]);
     let written_out = written_out.expect("objects");
     assert_eq!(of_kind(&written_out, "ModelArtsPoolSource")[0], source);
+}
+
+#[test]
+fn there_are_as_many_replicas_as_are_asked_for() {
+    for (values, expected) in [(&[][..], 2), (&["replicas=1"], 1), (&["replicas=0"], 0)] {
+        let objects = render(values).expect("objects");
+        let spec = &of_kind(&objects, "Deployment")[0]["spec"];
+        assert_eq!(spec["replicas"], expected);
+        // The new ones of an update need not wait for the end of the old ones.
+        assert!(spec["strategy"].is_null());
+    }
 }
 
 #[test]
