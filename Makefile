@@ -6,7 +6,7 @@ SHELL = /bin/sh
 .DEFAULT_GOAL := help
 # More than there are cores: most tests wait, for a pass or for the API server.
 export RUST_TEST_THREADS ?= 8
-.PHONY: help demo test lint generate bench
+.PHONY: help demo test lint generate soak bench
 
 help: ## show this
 	@echo "modelarts-pool-controller mirrors the resource pools of Huawei Cloud ModelArts into Kubernetes."
@@ -36,6 +36,9 @@ lint: ## check format, lints, doc links, licences of dependencies, and scripts
 
 generate: ## write anew what is generated: crds/, the CRDs of the chart, docs/{api-reference,flags,metrics}.md
 	GENERATE=1 $(CARGO) test --locked --lib --test it -- generated its_crds_are_ours
+
+soak: ## run for long under churn, faults and restarts, and see that what is held stays flat (SOAK_SECONDS=3600)
+	SOAK_SECONDS=$${SOAK_SECONDS:-3600} $(CARGO) test --locked --test it -- --nocapture endurance
 
 bench: ## measure what the mirror costs, beside the API server's own limit (POOLS=1000)
 	$(CARGO) bench --locked --bench scale

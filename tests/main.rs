@@ -20,6 +20,7 @@ mod docs_are_true;
 mod docs_plan;
 mod docs_simulator;
 mod edits_are_undone;
+mod endurance;
 mod events_tell_what_happened;
 mod guard_keeps_others_out;
 mod incomplete_listings_change_nothing;
