@@ -11,7 +11,7 @@ use super::support::process::Process;
 const SAMPLE: &str = "auto-pool-os-86c13962597848eeb29c5861153a391f";
 
 /// What is documented, and no other label that could grow with the cloud.
-const METRICS: [(&str, &[&str]); 13] = [
+const METRICS: [(&str, &[&str]); 14] = [
     (
         "modelarts_source_last_success_timestamp_seconds",
         &["namespace", "source"],
@@ -42,6 +42,7 @@ const METRICS: [(&str, &[&str]); 13] = [
     ("modelarts_cloud_requests_total", &["code", "operation"]),
     ("modelarts_cloud_request_duration_seconds", &["operation"]),
     ("modelarts_leader", &[]),
+    ("modelarts_runtime_tasks", &[]),
     ("modelarts_build_info", &["version"]),
 ];
 

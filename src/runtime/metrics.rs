@@ -90,6 +90,7 @@ pub struct Metrics {
     cloud_requests: Family<RequestLabels, Counter>,
     cloud_request_duration: Family<OperationLabels, Histogram>,
     leader: Gauge,
+    tasks: Gauge,
 }
 
 fn durations() -> Histogram {
@@ -117,6 +118,7 @@ impl Default for Metrics {
             cloud_requests: Family::default(),
             cloud_request_duration: Family::new_with_constructor(durations),
             leader: Gauge::default(),
+            tasks: Gauge::default(),
         };
         let mut gauge = |name: &str, help: &str, family: &Family<SourceLabels, FloatGauge>| {
             registry.register_with_unit(name, help, Unit::Seconds, family.clone());
@@ -184,6 +186,11 @@ impl Default for Metrics {
             metrics.leader.clone(),
         );
         registry.register(
+            "runtime_tasks",
+            "Tasks of the process that have not ended; a number that grows for hours is a leak",
+            metrics.tasks.clone(),
+        );
+        registry.register(
             "build",
             "The version that runs",
             Info::new(vec![(
@@ -202,6 +209,10 @@ impl Metrics {
     /// The metrics in the text format of `OpenMetrics`.
     #[must_use]
     pub fn encode(&self) -> String {
+        // None outside of a runtime: there is no task then.
+        let tasks = tokio::runtime::Handle::try_current().map(|r| r.metrics().num_alive_tasks());
+        self.tasks
+            .set(tasks.map_or(0, |n| i64::try_from(n).unwrap_or(i64::MAX)));
         let mut text = String::new();
         // Writing to a string does not fail; a metric that does is left out rather than the server.
         let _ = encode(&mut text, &self.registry);

@@ -40,8 +40,9 @@ fn one_series_each(metrics: &Metrics) {
         mirror_writes,
         cloud_requests,
         cloud_request_duration,
-        // It has no labels, and is always there.
+        // They have no labels, and are always there.
         leader: _,
+        tasks: _,
     } = metrics;
     for gauge in [last_success, last_attempt, fresh_until] {
         drop(gauge.get_or_create(&of_source()));
