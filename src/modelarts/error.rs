@@ -7,12 +7,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
-use serde_json::Value;
+
+use super::said::{MAX_WORD, Said, readable};
 
 /// Bytes of a message of the cloud that are repeated, at most.
 const MAX_MESSAGE: usize = 400;
-/// Bytes of a code or a request id that are repeated, at most: theirs have some 40.
-const MAX_WORD: usize = 100;
 /// Header of an answer: the cloud's name of the request.
 pub(super) const REQUEST_ID: &str = "x-request-id";
 /// The longest wait that is obeyed: the longest interval of a source.
@@ -218,51 +217,6 @@ impl fmt::Display for CloudError {
 
 impl std::error::Error for CloudError {}
 
-/// What the body of an error says, in any of the shapes that gateway, ModelArts and IAM use.
-#[derive(Default, PartialEq, Eq)]
-struct Said {
-    code: String,
-    message: String,
-    request_id: String,
-}
-
-impl Said {
-    fn parse(body: &[u8]) -> Self {
-        match serde_json::from_slice(body) {
-            Ok(value) => Self::of(&value, 0),
-            Err(_) => Self {
-                message: String::from_utf8_lossy(body).into_owned(),
-                ..Self::default()
-            },
-        }
-    }
-
-    fn of(value: &Value, depth: usize) -> Self {
-        let text = |names: &[&str]| {
-            names.iter().find_map(|name| match value.get(*name)? {
-                Value::String(s) => Some(s.clone()),
-                Value::Number(n) => Some(n.to_string()),
-                _ => None,
-            })
-        };
-        let said = Self {
-            code: text(&["error_code", "errorCode", "code"]).unwrap_or_default(),
-            message: text(&["error_msg", "errorMsg", "message"]).unwrap_or_default(),
-            request_id: text(&["request_id"]).unwrap_or_default(),
-        };
-        let inner = value
-            .get("error")
-            .filter(|e| e.is_object() && said == Self::default() && depth == 0);
-        inner.map_or(said, |inner| Self::of(inner, depth + 1))
-    }
-}
-
-/// The code of the error that `body` is; nothing where it says none.
-pub(super) fn said_code(body: &[u8]) -> Option<String> {
-    let code = Said::of(&serde_json::from_slice(body).ok()?, 0).code;
-    (!code.is_empty()).then(|| readable(&code, MAX_WORD))
-}
-
 /// The kind of failure. The code alone does not tell: some mean other things with other statuses.
 fn reason(operation: &str, status: u16, code: &str, message: &str) -> Reason {
     let number = code.rsplit('.').next().unwrap_or_default();
@@ -298,39 +252,6 @@ fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
         .ok()?;
     let wait = Duration::try_from(date.duration_since(now)).unwrap_or_default();
     Some(wait.min(MAX_RETRY_AFTER))
-}
-
-/// At most `max` bytes of the cloud's words, without what could break a line or turn it around.
-fn readable(text: &str, max: usize) -> String {
-    let beginning = &text[..text.floor_char_boundary(max)];
-    let mut clean: String = beginning
-        .chars()
-        .map(|c| if breaks_lines(c) { ' ' } else { c })
-        .collect();
-    if beginning.len() < text.len() {
-        clean.push('…');
-    }
-    clean
-}
-
-/// Control characters, and those of Unicode that end a line or change its direction.
-fn breaks_lines(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
-/// What is wrong with JSON, without a word of it: it may hold secrets.
-pub(super) fn json_problem(error: &serde_json::Error) -> String {
-    use serde_json::error::Category;
-    match error.classify() {
-        // The only kind of message that repeats what was read.
-        Category::Data => format!(
-            "another shape than expected at line {} column {}",
-            error.line(),
-            error.column()
-        ),
-        Category::Io | Category::Syntax | Category::Eof => error.to_string(),
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::modelarts::said::{breaks_lines, json_problem};
 
 fn answer(status: u16, body: &str) -> CloudError {
     answer_to("ListPools", status, body)

@@ -12,6 +12,7 @@ mod listing;
 mod page;
 mod pool;
 pub mod redact;
+mod said;
 mod saved;
 mod shareable;
 pub mod signature;

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, Visitor};
 
 use super::answer::{MAX_HELD, Unfit};
-use super::error::json_problem;
+use super::said::json_problem;
 
 /// Stands in the envelope for an item that was cut out.
 const PLACEHOLDER: &[u8] = b"{}";

@@ -3,8 +3,8 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::error::json_problem;
 use super::redact::redact;
+use super::said::json_problem;
 use super::tolerant::parse_object;
 
 /// Bytes of an item that is parsed whole. No object of Kubernetes can hold a larger one, and parsed

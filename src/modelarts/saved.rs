@@ -1,9 +1,9 @@
 //! A listing that somebody saved: held to be as whole as one that the cloud answers.
 
 use super::answer::Unfit;
-use super::error::said_code;
 use super::page::PageReader;
 use super::pool::InvalidItem;
+use super::said::said_code;
 
 /// Takes the pools of `body`, the answer of ListPools as it was saved; each goes to `sink` as it stands
 /// there.

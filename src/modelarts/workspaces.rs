@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::error::json_problem;
+use super::said::json_problem;
 
 /// The workspaces in one answer.
 #[derive(Debug, PartialEq, Eq)]

@@ -15,9 +15,9 @@ use self::json::Json;
 use self::keep::{keeps_anywhere, keeps_in_field, keeps_number};
 use self::names::Names;
 use self::words::is_public_word;
-use super::error::json_problem;
 use super::pool::InvalidItem;
 use super::redact::{MAX_NESTING, is_secret_key, mentions_a_secret, names_a_secret};
+use super::said::json_problem;
 use super::tolerant::mended;
 
 /// Bytes of an item from which its length is kept exactly: it may be too large for a mirror.
