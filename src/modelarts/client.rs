@@ -12,7 +12,7 @@ use secrecy::ExposeSecret as _;
 use super::answer::{Answer, Budget};
 use super::credentials::Credentials;
 use super::endpoint::Endpoint;
-use super::error::{CloudError, Reason};
+use super::error::{CloudError, Reason, date};
 use super::http::HttpClient;
 use super::pool::Pool;
 use super::signature::{
@@ -192,14 +192,14 @@ impl Client {
         }
         let (status, headers) = (response.status(), response.headers().clone());
         let body = beginning(response).await;
-        Err(CloudError::from_answer(
-            operation,
-            status,
-            &headers,
-            &body,
-            (self.clock)(),
-            |text| self.clean(text),
-        ))
+        let now = (self.clock)();
+        let clean = |text: &str| self.clean(text);
+        let error = CloudError::from_answer(operation, status, &headers, &body, now, clean);
+        Err(match *self.credentials {
+            // A token has no time of its own.
+            Credentials::Token(_) => error,
+            Credentials::AccessKey { .. } => error.with_skew(date(&headers), now),
+        })
     }
 
     /// The headers that prove who asks.

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 
@@ -14,6 +14,8 @@ use super::said::{MAX_WORD, Said, readable};
 const MAX_MESSAGE: usize = 400;
 /// Header of an answer: the cloud's name of the request.
 pub(super) const REQUEST_ID: &str = "x-request-id";
+/// The clocks may differ by so much before a signature is refused.
+const MAX_SKEW: SignedDuration = SignedDuration::from_mins(15);
 /// The longest wait that is obeyed: the longest interval of a source.
 const MAX_RETRY_AFTER: Duration = Duration::from_hours(24);
 
@@ -143,6 +145,37 @@ impl CloudError {
         self.reason
     }
 
+    /// The same of an answer to a signed request, which came at `now` by the clock that signed it, and at `date`
+    /// by the cloud's: where the two differ by more than a signature allows, that is why it was refused.
+    #[must_use]
+    pub(super) fn with_skew(self, date: Option<Timestamp>, now: Timestamp) -> Self {
+        let skew = date.map(|date| now.duration_since(date));
+        // A key that does not exist is wrong at any time.
+        let refused = self.reason == Reason::CredentialsRejected
+            && self.code.starts_with("API")
+            && !self.message.contains("not exist");
+        let skewed = refused && skew.is_some_and(|skew| skew.abs() > MAX_SKEW);
+        if self.reason != Reason::ClockSkew && !skewed {
+            return self;
+        }
+        let by = skew.filter(|skew| skew.abs() > MAX_SKEW).map(|skew| {
+            let side = if skew.is_negative() {
+                "behind"
+            } else {
+                "ahead of"
+            };
+            let by = SignedDuration::from_secs(skew.abs().as_secs());
+            format!("the controller's clock is {by:#} {side} the cloud's: ")
+        });
+        // Before the cloud's words, which may be too long to be repeated in whole.
+        let message = format!("{}{}", by.unwrap_or_default(), self.message);
+        Self {
+            reason: Reason::ClockSkew,
+            message: readable(&message, MAX_MESSAGE),
+            ..self
+        }
+    }
+
     /// How long the cloud asks to wait.
     #[must_use]
     pub const fn retry_after(&self) -> Option<Duration> {
@@ -247,11 +280,19 @@ fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
     if let Ok(seconds) = value.trim().parse() {
         return Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER));
     }
-    let date = jiff::fmt::rfc2822::DateTimeParser::new()
-        .parse_timestamp(value.trim())
-        .ok()?;
+    let date = http_date(value)?;
     let wait = Duration::try_from(date.duration_since(now)).unwrap_or_default();
     Some(wait.min(MAX_RETRY_AFTER))
+}
+
+fn http_date(value: &str) -> Option<Timestamp> {
+    let parser = jiff::fmt::rfc2822::DateTimeParser::new();
+    parser.parse_timestamp(value.trim()).ok()
+}
+
+/// The time of an answer by the clock of who sent it.
+pub(super) fn date(headers: &HeaderMap) -> Option<Timestamp> {
+    http_date(headers.get("date")?.to_str().ok()?)
 }
 
 #[cfg(test)]

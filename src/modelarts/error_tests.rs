@@ -206,3 +206,56 @@ fn only_show_pool_learns_that_a_pool_is_gone() {
     let reason = answer_to("ShowPool", 404, gateway).reason();
     assert_eq!(reason, Reason::EndpointNotFound);
 }
+
+#[test]
+fn a_skewed_clock_is_told_from_a_wrong_key_by_how_much() {
+    let date: Timestamp = "2026-01-01T12:00:00Z".parse().expect("a time");
+    let of = |status: u16, code: &str, message: &str| {
+        let body = serde_json::json!({"error_code": code, "error_msg": message}).to_string();
+        let status = StatusCode::from_u16(status).expect("a status");
+        let (headers, body) = (HeaderMap::new(), body.as_bytes());
+        CloudError::from_answer("ListPools", status, &headers, body, date, str::to_owned)
+    };
+    let wrong = "verify aksk signature fail";
+    let expired = "signature expired, signature time:x,server time:y";
+    for (error, seconds, expected) in [
+        (of(401, "APIGW.0301", wrong), 15 * 60, None),
+        (of(401, "APIGW.0301", wrong), -15 * 60, None),
+        (
+            of(401, "APIGW.0301", wrong),
+            15 * 60 + 1,
+            Some("15m 1s ahead of"),
+        ),
+        (
+            of(401, "APIGW.0301", wrong),
+            -(3 * 3600 + 5),
+            Some("3h 5s behind"),
+        ),
+        (of(401, "APIGW.0301", "ak AK not exist"), 3600, None),
+        (of(401, "ModelArts.0203", "token"), 3600, None),
+        (of(403, "APIGW.0302", "no"), 3600, None),
+        (of(503, "APIGW.0613", "no"), 3600, None),
+    ] {
+        let now = date.checked_add(SignedDuration::from_secs(seconds));
+        let (before, words) = (error.reason(), error.message.clone());
+        let error = error.with_skew(Some(date), now.expect("a time"));
+        match expected {
+            Some(by) => {
+                let said = format!("the controller's clock is {by} the cloud's: {words}");
+                assert_eq!(
+                    (error.reason(), &*error.message),
+                    (Reason::ClockSkew, &*said)
+                );
+            }
+            None => assert_eq!((error.reason(), &*error.message), (before, &*words)),
+        }
+    }
+    // The gateway's own word counts, also where it is not known by how much.
+    for of_the_cloud in [None, Some(date)] {
+        let error = of(401, "APIGW.0301", expired).with_skew(of_the_cloud, date);
+        assert_eq!(
+            (error.reason(), &*error.message),
+            (Reason::ClockSkew, expired)
+        );
+    }
+}

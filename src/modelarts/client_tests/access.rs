@@ -68,17 +68,35 @@ async fn right_credentials_are_accepted_and_wrong_ones_refused() {
 async fn a_clock_that_is_wrong_is_told_from_a_wrong_key() {
     let cloud = cloud(&["0/a"]).await;
     let client = plain_client(&cloud.url());
-    for (clock, reason) in [
+    for (clock, words) in [
         (
             (|| Timestamp::UNIX_EPOCH) as fn() -> Timestamp,
-            Err(Reason::ClockSkew),
+            Some("behind the cloud's: "),
         ),
-        (Timestamp::now, Ok(())),
+        (Timestamp::now, None),
     ] {
         let client = client.clone().with(clock, MAX_LISTING);
         let answer = listed(&client, &all()).await;
-        assert_eq!(answer.map(drop).map_err(|e| e.reason()), reason);
+        let said = answer.err().map(|e| (e.reason(), e.to_string()));
+        match (said, words) {
+            (None, None) => {}
+            (Some((Reason::ClockSkew, said)), Some(words)) => {
+                assert!(said.contains(words), "{said}");
+            }
+            (said, _) => panic!("{said:?}"),
+        }
     }
+    // Also where the gateway says no more than that the signature is wrong.
+    let wrong = Fault {
+        code: Some("APIGW.0301".to_owned()),
+        message: Some("verify aksk signature fail".to_owned()),
+        ..Fault::status(Operation::ListPools, 401)
+    };
+    cloud.control().add_fault(wrong).expect("a fault");
+    let ahead = client.with(|| Timestamp::now() + Duration::from_hours(2), MAX_LISTING);
+    let error = listed(&ahead, &all()).await.expect_err("an error");
+    assert_eq!(error.reason(), Reason::ClockSkew);
+    assert!(error.message.contains("ahead of the cloud's"), "{error}");
 }
 
 #[tokio::test]
