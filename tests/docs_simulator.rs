@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use modelarts_pool_controller::simulator::{
-    AccessKey, Change, Credentials, DOCUMENTED_ERRORS, Event, Fault, Generate, Match, Operation,
-    Preset, Scenario, ScenarioPool, Simulator, Workspace,
+    AccessKey, Change, Credentials, DOCUMENTED_ERRORS, Event, Fault, Generate, Match, Metadata,
+    Operation, Preset, Scenario, ScenarioPool, Simulator, User, Workspace,
 };
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -120,6 +120,8 @@ fn every_field_and_word_is_in_the_guide() {
     names.extend(fields::<Scenario>());
     names.extend(fields::<Credentials>());
     names.extend(fields::<AccessKey>());
+    names.extend(fields::<User>());
+    names.extend(words::<Metadata>());
     names.extend(fields::<Workspace>());
     names.extend(fields::<ScenarioPool>());
     names.extend(fields::<Generate>());

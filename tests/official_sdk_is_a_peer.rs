@@ -171,7 +171,7 @@ async fn only_a_right_key_opens_the_simulated_cloud() {
     };
     cloud.control().set_credentials(Credentials {
         access_keys: vec![key("st/+==")],
-        tokens: Vec::new(),
+        ..Credentials::default()
     });
     let calls = vec![
         with(&[("securityToken", "st/+==")]),

@@ -65,6 +65,7 @@ pub(super) fn credentials(secret_key: &str, iam_token: &str) -> Credentials {
     Credentials {
         access_keys: vec![key],
         tokens: vec![iam_token.to_owned()],
+        ..Credentials::default()
     }
 }
 

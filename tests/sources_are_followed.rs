@@ -242,6 +242,7 @@ async fn kinds_of_credentials() {
             security_token: Some("session".to_owned()),
         }],
         tokens: vec!["iam-token".to_owned()],
+        ..Credentials::default()
     });
     env.put_secret("token", "Opaque", &json!({"token": "iam-token"}))
         .await;

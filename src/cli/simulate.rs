@@ -13,14 +13,14 @@ use clap::Args;
 use crate::runtime::shutdown;
 use crate::simulator::{
     AccessKey, Clock, Credentials, Generate, Options, Scenario, ScenarioError, Simulator,
-    StartError, serve,
+    StartError, User, serve,
 };
 
 /// Plays a simulated ModelArts API, to try the controller without a Huawei Cloud account.
 ///
 /// Without further flags it plays a small world of resource pools, some of which are created, scale, fall ill and
-/// recover while you watch. It checks signatures as the real API does, and prints what to apply to your cluster
-/// to mirror it. It ends with Ctrl-C and keeps nothing. docs/simulator.md is its guide.
+/// recover while you watch. It checks signatures as the real API does, plays those who issue credentials (IAM, an
+/// ECS's metadata service, CCE's pod identity agent), and prints what to apply to your cluster to mirror it. It ends with Ctrl-C and keeps nothing. docs/simulator.md is its guide.
 #[derive(Args, Clone)]
 pub struct SimulateArgs {
     /// Address to listen on. Port 0 takes a free one. Only peers on this machine may use the control endpoint
@@ -150,7 +150,7 @@ impl SimulateArgs {
             };
             scenario.credentials = Some(Credentials {
                 access_keys: vec![key],
-                tokens: Vec::new(),
+                ..Credentials::default()
             });
         }
         Ok(scenario)
@@ -179,14 +179,34 @@ impl Introduction {
 
     fn text(&self, url: &str) -> String {
         let project_id = &self.project_id;
-        let (kind, data) = self.secret();
+        let Offer {
+            kind,
+            shown,
+            credentials_type,
+            data,
+        } = self.offer();
+        let user = self.credentials.users.first();
+        let user = user.map_or_else(String::new, |user| {
+            let User {
+                domain_name,
+                username,
+                password,
+            } = user;
+            format!("  IAM user     {username} of account {domain_name}, password {password}\n")
+        });
+        // Only a password needs to know where IAM is.
+        let iam = if credentials_type == "Password" {
+            format!("    iamEndpoint: {url}\n")
+        } else {
+            String::new()
+        };
         format!(
             r#"The simulated ModelArts API runs.
 
   endpoint     {url}
   project id   {project_id}
   {kind:<13}{shown}
-
+{user}
 To mirror its pools, run the controller, in another terminal:
 
   modelarts-pool-controller crds --apply
@@ -208,7 +228,7 @@ and apply:
     name: simulated
   spec:
     endpoint: {url}
-    projectId: "{project_id}"
+{iam}    projectId: "{project_id}"
     interval: 5s
     credentials:
       type: {credentials_type}
@@ -219,49 +239,78 @@ and apply:
 
 What it was asked: curl {url}/control/requests
 Ctrl-C ends it.
-"#,
-            shown = self.shown(),
-            credentials_type = if kind == "access key" {
-                "AccessKey"
-            } else {
-                "Token"
-            },
+"#
         )
     }
 
-    /// The kind of credentials, and the lines of a Secret that holds them. This file may show them: they open a simulated door.
-    fn secret(&self) -> (&'static str, String) {
-        match (
-            self.credentials.access_keys.first(),
-            self.credentials.tokens.first(),
-        ) {
-            (None, Some(token)) => ("token", format!("    token: \"{token}\"\n")),
-            (None, None) => (
-                "access key",
-                "    # the scenario accepts no credentials\n".to_owned(),
-            ),
-            (Some(key), _) => {
-                let mut data = format!(
-                    "    accessKey: \"{}\"\n    secretKey: \"{}\"\n",
-                    key.access_key, key.secret_key
-                );
-                if let Some(token) = &key.security_token {
-                    data = data + "    securityToken: \"" + token + "\"\n";
-                }
-                ("access key", data)
-            }
+    /// The first credentials of a scenario, in the form that needs least. This file may show them: they open a
+    /// simulated door.
+    fn offer(&self) -> Offer<'_> {
+        let Credentials {
+            access_keys,
+            tokens,
+            users,
+            ..
+        } = &self.credentials;
+        if let Some(key) = access_keys.first() {
+            let token = key.security_token.as_ref();
+            let token = token.map(|token| ("securityToken", &**token));
+            let pairs = [
+                ("accessKey", &*key.access_key),
+                ("secretKey", &*key.secret_key),
+            ];
+            return Offer {
+                kind: "access key",
+                shown: &key.access_key,
+                credentials_type: "AccessKey",
+                data: lines(pairs.into_iter().chain(token)),
+            };
+        }
+        if let Some(token) = tokens.first() {
+            return Offer {
+                kind: "token",
+                shown: token,
+                credentials_type: "Token",
+                data: lines([("token", &**token)]),
+            };
+        }
+        if let Some(user) = users.first() {
+            return Offer {
+                kind: "user",
+                shown: &user.username,
+                credentials_type: "Password",
+                data: lines([
+                    ("domainName", &*user.domain_name),
+                    ("username", &*user.username),
+                    ("password", &*user.password),
+                ]),
+            };
+        }
+        Offer {
+            kind: "access key",
+            shown: "none",
+            credentials_type: "AccessKey",
+            data: "    # the scenario accepts no credentials\n".to_owned(),
         }
     }
+}
 
-    fn shown(&self) -> &str {
-        let key = self
-            .credentials
-            .access_keys
-            .first()
-            .map(|key| key.access_key.as_str());
-        key.or(self.credentials.tokens.first().map(String::as_str))
-            .unwrap_or("none")
-    }
+/// Credentials as a person needs them.
+struct Offer<'a> {
+    kind: &'static str,
+    shown: &'a str,
+    credentials_type: &'static str,
+    /// The lines of a Secret.
+    data: String,
+}
+
+/// The lines of a Secret with these keys and values.
+fn lines<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    pairs
+        .into_iter()
+        .fold(String::new(), |lines, (key, value)| {
+            format!("{lines}    {key}: \"{value}\"\n")
+        })
 }
 
 #[cfg(test)]
@@ -269,6 +318,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
+    use crate::simulator::{DEFAULT_ACCESS_KEY, DEFAULT_PROJECT_ID, DEFAULT_USER};
 
     #[derive(Parser)]
     struct Command {
@@ -316,27 +366,43 @@ mod tests {
 
     #[test]
     fn the_introduction_can_be_pasted() {
-        let scenario = Scenario::default();
-        let text = Introduction::of(&scenario).text("http://127.0.0.1:8088");
-        let yaml: String = text
-            .lines()
-            .skip_while(|line| !line.contains("<<EOF"))
-            .skip(1)
-            .take_while(|line| !line.contains("EOF"))
-            .map(|line| line.strip_prefix("  ").unwrap().to_owned() + "\n")
-            .collect();
-        let documents: Vec<serde_json::Value> = serde_saphyr::from_multiple(&yaml).unwrap();
-        assert_eq!(
-            documents[0]["stringData"]["accessKey"],
-            crate::simulator::DEFAULT_ACCESS_KEY
-        );
-        assert_eq!(
-            documents[1]["spec"]["credentials"]["secretRef"]["name"],
-            documents[0]["metadata"]["name"]
-        );
-        assert_eq!(
-            documents[1]["spec"]["projectId"],
-            crate::simulator::DEFAULT_PROJECT_ID
-        );
+        let user = Credentials {
+            access_keys: Vec::new(),
+            ..Credentials::documented()
+        };
+        let token = Credentials {
+            tokens: vec!["t".to_owned()],
+            ..Credentials::default()
+        };
+        for (credentials, type_, key, value) in [
+            (None, "AccessKey", "accessKey", DEFAULT_ACCESS_KEY),
+            (Some(user), "Password", "password", DEFAULT_USER[2]),
+            (Some(token), "Token", "token", "t"),
+        ] {
+            let scenario = Scenario {
+                credentials,
+                ..Scenario::default()
+            };
+            let url = "http://127.0.0.1:8088";
+            let text = Introduction::of(&scenario).text(url);
+            let yaml: String = text
+                .lines()
+                .skip_while(|line| !line.contains("<<EOF"))
+                .skip(1)
+                .take_while(|line| !line.contains("EOF"))
+                .map(|line| line.strip_prefix("  ").unwrap().to_owned() + "\n")
+                .collect();
+            let documents: Vec<serde_json::Value> = serde_saphyr::from_multiple(&yaml).unwrap();
+            assert_eq!(documents[0]["stringData"][key], value);
+            let spec = &documents[1]["spec"];
+            assert_eq!(spec["credentials"]["type"], type_);
+            assert_eq!(
+                spec["credentials"]["secretRef"]["name"],
+                documents[0]["metadata"]["name"]
+            );
+            assert_eq!(spec["projectId"], DEFAULT_PROJECT_ID);
+            let iam = (type_ == "Password").then_some(url);
+            assert_eq!(spec["iamEndpoint"].as_str(), iam);
+        }
     }
 }

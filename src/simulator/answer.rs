@@ -47,7 +47,15 @@ impl Answer {
         }
     }
 
-    fn json(status: u16, body: &Value) -> Self {
+    /// An answer that is no JSON.
+    pub(super) fn text(status: u16, text: &str) -> Self {
+        Self {
+            status,
+            ..Self::ok(text.to_owned())
+        }
+    }
+
+    pub(super) fn json(status: u16, body: &Value) -> Self {
         Self {
             status,
             ..Self::ok(body.to_string())

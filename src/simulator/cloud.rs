@@ -43,6 +43,8 @@ pub(super) struct Call {
     pub(super) raw_query: String,
     pub(super) query: Query,
     pub(super) headers: Vec<(String, String)>,
+    /// Of requests for credentials.
+    pub(super) body: Bytes,
     pub(super) operation: Operation,
     /// The project id in the path.
     project: Option<String>,
@@ -89,6 +91,9 @@ impl Cloud {
     /// The answer to a request at this time.
     pub(super) fn answer(&mut self, call: &Call, request_id: &str, now: Timestamp) -> Answer {
         self.catch_up(now);
+        if call.operation.issues_credentials() {
+            return self.issue(call, request_id, now);
+        }
         if call.method != "GET" {
             let refused = Answer::gateway_error(405, "APIGW.0101", NO_API, request_id);
             return Answer {
@@ -109,10 +114,8 @@ impl Cloud {
             return Answer::gateway_error(401, refusal.code, &refusal.message, request_id);
         }
         let asked_for = |project: &str| project == self.project_id;
-        let header = call.headers.iter().find(|(name, _)| name == "x-project-id");
-        if !call.project.as_deref().is_some_and(asked_for)
-            || !header.is_none_or(|(_, value)| asked_for(value))
-        {
+        let header = call.header("x-project-id");
+        if !call.project.as_deref().is_some_and(asked_for) || !header.is_none_or(asked_for) {
             return Answer::service_error(
                 403,
                 "ModelArts.0210",
@@ -135,6 +138,17 @@ impl Cloud {
         }
     }
 
+    /// The answer of who issues credentials. Anyone may ask.
+    fn issue(&mut self, call: &Call, request_id: &str, now: Timestamp) -> Answer {
+        let query = &call.query;
+        let fault = self.world.faults.next(call.operation, query, None);
+        let answer = self.gate.issuers.answer(call, &self.project_id, now);
+        match fault {
+            Some(fault) => answer.spoiled(&fault, &[], request_id, now),
+            None => answer,
+        }
+    }
+
     fn true_answer(&mut self, call: &Call) -> Result<Answer, BadRequest> {
         match call.operation {
             Operation::ListPools => self.listing(&call.query).map(Answer::ok),
@@ -142,7 +156,12 @@ impl Cloud {
                 .world
                 .list_workspaces(&call.query)
                 .map(|list| Answer::ok(list.to_string())),
-            Operation::ShowPool | Operation::Other => {
+            Operation::ShowPool
+            | Operation::CreateToken
+            | Operation::CreateMetadataToken
+            | Operation::GetSecurityKey
+            | Operation::AssumeAgencyForPodIdentity
+            | Operation::Other => {
                 let id = call.pool.as_deref().unwrap_or_default();
                 Ok(self.world.pool(id).map_or_else(
                     || {
@@ -182,6 +201,14 @@ impl Cloud {
 }
 
 impl Call {
+    /// The value of a header.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        let mut headers = self.headers.iter();
+        headers
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
+    }
+
     /// Takes a request apart.
     pub(super) fn new(
         method: &str,
@@ -197,6 +224,10 @@ impl Call {
                 (Operation::ShowPool, Some(project), Some(pool))
             }
             ["v1", project, "workspaces"] => (Operation::ListWorkspaces, Some(project), None),
+            ["v3", "auth", "tokens"] => (Operation::CreateToken, None, None),
+            ["meta-data", "latest", "api", "token"] => (Operation::CreateMetadataToken, None, None),
+            ["openstack", "latest", "securitykey"] => (Operation::GetSecurityKey, None, None),
+            ["v1", "credentials"] => (Operation::AssumeAgencyForPodIdentity, None, None),
             _ => (Operation::Other, None, None),
         };
         Self {
@@ -208,6 +239,7 @@ impl Call {
             raw_query: query.to_owned(),
             query: Query::parse(query),
             headers,
+            body: Bytes::new(),
         }
     }
 }

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -19,7 +20,6 @@ use super::{
     cloud::{Call, Cloud},
     credentials::Credentials,
     fault::Fault,
-    gate::Gate,
     generate::Generate,
     requests::{Requests, Seen},
     scenario::{DEFAULT_WORKSPACE, Scenario, pool_id},
@@ -125,9 +125,15 @@ impl Control {
         self.cloud().world.set_list_delay(list_delay);
     }
 
-    /// Accepts these credentials from now on; forgets failures and locks.
+    /// Accepts these credentials from now on; forgets failures and locks, and ends the tokens of users that are
+    /// changed.
     pub fn set_credentials(&self, credentials: Credentials) {
-        self.cloud().gate = Gate::new(credentials);
+        self.cloud().gate.accept(credentials);
+    }
+
+    /// Ends what was issued to users, ECS and pods, before its time.
+    pub fn expire_credentials(&self) {
+        self.cloud().gate.issuers.expire();
     }
 
     /// Adds a fault. Where several hit a request, the one that was added first does.
@@ -213,6 +219,11 @@ impl Control {
         // The sender lives as long as self, so this can't fail.
         let _ = released.wait_for(|count| *count > before).await;
         drop(held);
+    }
+
+    /// The present of the gateway.
+    pub(super) fn now(&self) -> Timestamp {
+        self.0.clock.now()
     }
 
     /// The answer to a request, now.

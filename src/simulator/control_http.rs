@@ -13,7 +13,8 @@
 //! | `POST /control/order[?seed=N]` | lists in another order; without a seed by id |
 //! | `POST /control/page-size[?count=N]` | lists in pages; without a count in one |
 //! | `POST /control/list-delay[?by=30s]` | shows new pools in listings so much later than in ShowPool; without a time at once |
-//! | `PUT /control/credentials` | accepts the credentials in the body (as in a scenario), unlocks |
+//! | `PUT /control/credentials` | accepts the credentials in the body (as in a scenario), unlocks, ends the tokens of users that are changed |
+//! | `POST /control/expire` | ends the tokens and temporary keys that were issued, before their time |
 //! | `POST /control/faults`, `DELETE /control/faults` | adds the fault in the body; takes all away |
 //! | `POST /control/hold` | lets requests wait; the body selects which, empty: all listings of pools |
 //! | `POST /control/release` | ends all holds |
@@ -71,6 +72,7 @@ pub(super) fn router(control: Control) -> Router {
         .route("/page-size", post(page_size))
         .route("/list-delay", post(list_delay))
         .route("/credentials", put(credentials))
+        .route("/expire", post(expire))
         .route("/faults", post(add_fault).delete(clear_faults))
         .route("/hold", post(hold))
         .route("/release", post(release))
@@ -212,6 +214,11 @@ async fn list_delay(State(control): State<Control>, RawQuery(query): RawQuery) -
 
 async fn credentials(State(control): State<Control>, body: Bytes) -> Outcome {
     control.set_credentials(parse(&body)?);
+    done(Ok(()))
+}
+
+async fn expire(State(control): State<Control>) -> Outcome {
+    control.expire_credentials();
     done(Ok(()))
 }
 

@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp, civil::DateTime, tz::TimeZone};
 
 use super::{
     credentials::{AccessKey, Credentials},
+    issuers::Issuers,
     query::Query,
 };
 use crate::modelarts::signature;
@@ -26,6 +27,7 @@ const LOCK: SignedDuration = SignedDuration::from_mins(5);
 pub(super) struct Gate {
     credentials: Credentials,
     failures: HashMap<String, Failures>,
+    pub(super) issuers: Issuers,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -60,16 +62,25 @@ struct Claim<'a> {
 impl Gate {
     pub(super) fn new(credentials: Credentials) -> Self {
         Self {
+            issuers: Issuers::new(&credentials),
             credentials,
             failures: HashMap::new(),
         }
     }
 
+    /// Accepts these from now on, and forgets failures and locks.
+    pub(super) fn accept(&mut self, credentials: Credentials) {
+        self.issuers.accept(&credentials);
+        self.failures.clear();
+        self.credentials = credentials;
+    }
+
     /// Lets a request pass or says why not. `now` is the gateway's clock.
     pub(super) fn check(&mut self, attempt: Attempt<'_>, now: Timestamp) -> Result<(), Refusal> {
         if let Some(token) = attempt.header("x-auth-token") {
-            let known = self.credentials.tokens.iter().any(|known| known == token);
-            return if known {
+            let mut known = self.credentials.tokens.iter();
+            let is_known = known.any(|known| known == token);
+            return if is_known || self.issuers.has_token(token, now) {
                 Ok(())
             } else {
                 Err(Refusal::of("decrypt token fail"))
@@ -78,12 +89,9 @@ impl Gate {
         let Some(claim) = attempt.header("authorization").and_then(Claim::parse) else {
             return Err(Refusal::of("x-auth-token not found"));
         };
-        let Some(key) = self
-            .credentials
-            .access_keys
-            .iter()
-            .find(|key| key.access_key == claim.access_key)
-        else {
+        let mut keys = self.credentials.access_keys.iter();
+        let key = keys.find(|key| key.access_key == claim.access_key);
+        let Some(key) = key.or_else(|| self.issuers.key(claim.access_key, now)) else {
             return Err(Refusal::of(&format!("ak {} not exist", claim.access_key)));
         };
         let failures = self.failures.entry(key.access_key.clone()).or_default();

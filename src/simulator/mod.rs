@@ -6,7 +6,7 @@
 //!
 //! ```text
 //!   scenario ─► World (pure: scenario, time, commands) ─┐
-//!   Gate (signatures, tokens, locks) ───────────────────┼─► Cloud (request + time ─► Answer) ─► server (HTTP)
+//!   Gate (signatures, tokens, locks) ◄─ Issuers ────────┼─► Cloud (request + time ─► Answer) ─► server (HTTP)
 //!   Faults, holds ──────────────────────────────────────┘         ▲
 //!                            Control (commands in the process) ───┴── control_http (the same over loopback)
 //! ```
@@ -26,6 +26,7 @@ mod errors;
 mod fault;
 mod gate;
 mod generate;
+mod issuers;
 mod listing;
 mod pools;
 mod query;
@@ -45,7 +46,10 @@ mod http_tests;
 pub use change::Change;
 pub use clock::Clock;
 pub use control::Control;
-pub use credentials::{AccessKey, Credentials, DEFAULT_ACCESS_KEY, DEFAULT_SECRET_KEY};
+pub use credentials::{
+    AccessKey, Credentials, DEFAULT_ACCESS_KEY, DEFAULT_POD_TOKEN, DEFAULT_SECRET_KEY,
+    DEFAULT_USER, Metadata, User,
+};
 pub use errors::{DOCUMENTED_ERRORS, DocumentedError};
 pub use fault::{Fault, Preset};
 pub use generate::Generate;

@@ -20,7 +20,8 @@ pub struct Requests {
     pub counts: BTreeMap<Operation, BTreeMap<String, u64>>,
     /// Answers by HTTP status.
     pub statuses: BTreeMap<u16, u64>,
-    /// Requests with another method than GET, whatever they asked for. A controller that mirrors has none.
+    /// Requests with another method than GET, but for those that credentials are issued for. A controller that
+    /// mirrors has none.
     pub not_get: u64,
     /// Requests that are not answered yet; also those that are held, and those that hang.
     pub in_flight: u64,
@@ -63,6 +64,12 @@ impl Requests {
             .unwrap_or(0)
     }
 
+    /// All requests of an operation.
+    pub fn of(&self, operation: Operation) -> u64 {
+        let methods = self.counts.get(&operation);
+        methods.map_or(0, |methods| methods.values().sum())
+    }
+
     /// The answers with this HTTP status.
     pub fn answered(&self, status: u16) -> u64 {
         self.statuses.get(&status).copied().unwrap_or(0)
@@ -75,7 +82,7 @@ impl Requests {
             .or_default()
             .entry(method.to_owned())
             .or_default() += 1;
-        self.not_get += u64::from(method != "GET");
+        self.not_get += u64::from(method != "GET" && !operation.issues_credentials());
         self.in_flight += 1;
         self.peak_in_flight = self.peak_in_flight.max(self.in_flight);
     }

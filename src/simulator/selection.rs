@@ -15,8 +15,29 @@ pub enum Operation {
     ShowPool,
     /// `GET /v1/{project}/workspaces`
     ListWorkspaces,
+    /// `POST /v3/auth/tokens` of IAM.
+    CreateToken,
+    /// `PUT /meta-data/latest/api/token` of the metadata service: its version 2.
+    CreateMetadataToken,
+    /// `GET /openstack/latest/securitykey` of the metadata service.
+    GetSecurityKey,
+    /// `POST /v1/credentials` of the pod identity agent.
+    AssumeAgencyForPodIdentity,
     /// Any other path.
     Other,
+}
+
+impl Operation {
+    /// Whether it issues credentials, and is none of the `ModelArts` API.
+    pub fn issues_credentials(self) -> bool {
+        matches!(
+            self,
+            Self::CreateToken
+                | Self::CreateMetadataToken
+                | Self::GetSecurityKey
+                | Self::AssumeAgencyForPodIdentity
+        )
+    }
 }
 
 /// Which requests are meant. What is not given fits every request.

@@ -14,6 +14,7 @@ use axum::{
     serve::ListenerExt as _,
 };
 use futures::stream;
+use jiff::Timestamp;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -27,6 +28,8 @@ use super::{
     world::CommandError,
 };
 
+/// Bytes of a request for credentials.
+const LARGEST_BODY: usize = 64 << 10;
 /// How long a stop waits for connections whose peers do not read.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -179,7 +182,11 @@ pub async fn serve(
 }
 
 async fn handle(State(api): State<Api>, request: Request) -> Response {
-    let call = call(&request);
+    let mut call = call(&request);
+    if call.operation.issues_credentials() {
+        let body = axum::body::to_bytes(request.into_body(), LARGEST_BODY).await;
+        call.body = body.unwrap_or_default();
+    }
     let ticket = api.control.begin(&call);
     let work = async {
         api.control.pass_holds(&call).await;
@@ -203,7 +210,7 @@ async fn handle(State(api): State<Api>, request: Request) -> Response {
         status = answer.status,
         "answered"
     );
-    let response = response(&answer, ticket.request_id());
+    let response = response(&answer, ticket.request_id(), api.control.now());
     ticket.answered(answer.status);
     response
 }
@@ -224,7 +231,7 @@ fn call(request: &Request) -> Call {
     )
 }
 
-fn response(answer: &Answer, request_id: &str) -> Response {
+fn response(answer: &Answer, request_id: &str, now: Timestamp) -> Response {
     let length = answer.body.len();
     let body = if answer.delivery == Delivery::Cut {
         cut(&answer.body)
@@ -245,7 +252,8 @@ fn response(answer: &Answer, request_id: &str) -> Response {
         .headers
         .iter()
         .map(|(name, value)| (*name, value.as_str()));
-    for (name, value) in more.chain([("x-request-id", request_id)]) {
+    let date = now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    for (name, value) in more.chain([("x-request-id", request_id), ("date", &date)]) {
         if let Ok(value) = HeaderValue::from_str(value) {
             headers.insert(HeaderName::from_static(name), value);
         }

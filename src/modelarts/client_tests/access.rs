@@ -14,6 +14,7 @@ async fn guarded() -> Simulator {
     simulator.control().set_credentials(simulator::Credentials {
         access_keys: vec![access("LASTING", None), access("TEMPORARY", Some("st/+=="))],
         tokens: vec!["a-token".to_owned()],
+        ..simulator::Credentials::default()
     });
     simulator
 }

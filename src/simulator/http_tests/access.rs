@@ -189,6 +189,7 @@ async fn tokens_and_temporary_keys() {
     let credentials = Credentials {
         access_keys: vec![temporary],
         tokens: vec!["good".into()],
+        ..Credentials::default()
     };
     let mut rig = Rig::sample().await;
     rig.simulator.control().set_credentials(credentials);

@@ -6,6 +6,7 @@ mod access;
 mod commands;
 mod errors;
 mod faults;
+mod issuers;
 mod lists;
 
 use std::{
@@ -19,8 +20,8 @@ use serde_json::{Value, json};
 
 use super::{
     AccessKey, Change, Clock, Credentials, DEFAULT_ACCESS_KEY, DEFAULT_PROJECT_ID,
-    DEFAULT_SECRET_KEY, Fault, Generate, Match, Operation, Options, Preset, Scenario, Selection,
-    Simulator,
+    DEFAULT_SECRET_KEY, Fault, Generate, Match, Metadata, Operation, Options, Preset, Scenario,
+    Selection, Simulator, User,
 };
 use crate::modelarts::signature;
 
