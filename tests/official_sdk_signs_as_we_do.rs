@@ -90,11 +90,11 @@ async fn each_request_is_signed_as_the_sdk_would_sign_it() {
     });
     let http = http.expect("an HTTP client");
     for security_token in [None, Some("st/+==")] {
-        let credentials = Arc::new(Credentials::AccessKey {
+        let credentials = Credentials::AccessKey {
             access_key: ACCESS_KEY.to_owned(),
             secret_key: SECRET_KEY.into(),
             security_token: security_token.map(Into::into),
-        });
+        };
         let endpoint = endpoint.parse().expect("an endpoint");
         let client = Client::new(http.clone(), endpoint, "project_1".to_owned(), credentials);
         for selector in [

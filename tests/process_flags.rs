@@ -115,6 +115,16 @@ fn bad_values_are_refused_with_a_way_out() {
             &["--allowed-endpoints", "path"],
         ),
         (
+            "ambient-credentials-namespaces",
+            "team-a,team b",
+            &["--ambient-credentials-namespaces", "NAMESPACE=PROJECT_ID"],
+        ),
+        (
+            "metadata-endpoint",
+            "http://u:pw@a.b",
+            &["--metadata-endpoint", "user info"],
+        ),
+        (
             "allowed-endpoints",
             "https://u:pw@a.b",
             &["--allowed-endpoints", "user info"],

@@ -4,7 +4,7 @@
 use k8s_openapi::ByteString;
 use modelarts_pool_controller::api::CREDENTIALS_SECRET_TYPE;
 use modelarts_pool_controller::simulator::{
-    AccessKey, Credentials, Fault, Operation, Preset, Scenario,
+    AccessKey, Credentials, Fault, Metadata, Operation, Preset, Scenario, User,
 };
 use serde_json::{Value, json};
 
@@ -17,6 +17,10 @@ pub(super) const MARK: &str = "hunter";
 pub(super) const SECRET_KEY: &str = "hunter-secret-key";
 pub(super) const SECURITY_TOKEN: &str = "hunter-security-token";
 pub(super) const IAM_TOKEN: &str = "hunter-iam-token";
+const PASSWORD: &str = "hunter of iam";
+const POD_TOKEN: &str = "hunter-pod-token";
+/// In every value that the simulated cloud issues.
+const ISSUED: &str = "issued-";
 /// In values beside them, which must arrive: the secrets were there to be left out.
 pub(super) const NEIGHBOUR: &str = "kept-neighbour";
 pub(super) const POOL: &str = "pool-with-secrets";
@@ -65,7 +69,18 @@ pub(super) fn credentials(secret_key: &str, iam_token: &str) -> Credentials {
     Credentials {
         access_keys: vec![key],
         tokens: vec![iam_token.to_owned()],
-        ..Credentials::default()
+        users: vec![user(PASSWORD)],
+        metadata: Metadata::V2,
+        pod_tokens: vec![POD_TOKEN.to_owned()],
+        lifetime: None,
+    }
+}
+
+fn user(password: &str) -> User {
+    User {
+        domain_name: "account".to_owned(),
+        username: "reader".to_owned(),
+        password: password.to_owned(),
     }
 }
 
@@ -82,11 +97,12 @@ pub(super) async fn marked() -> (Env, Value) {
     (env, key)
 }
 
-#[tokio::test]
-async fn no_secret_is_written_anywhere() {
-    let (env, _) = marked().await;
+/// Secrets of every kind, good and bad.
+async fn put_secrets(env: &Env) {
     env.put_secret("token", "Opaque", &json!({"token": IAM_TOKEN}))
         .await;
+    let user = json!({"domainName": "account", "username": "reader", "password": PASSWORD});
+    env.put_secret("user", "Opaque", &user).await;
     let malformed = json!({"accessKey": "AKOFATEST1", "secretKey": "hunter with spaces"});
     env.put_secret("malformed", "Opaque", &malformed).await;
     env.put_secret("incomplete", "Opaque", &json!({"secretKey": SECRET_KEY}))
@@ -94,38 +110,101 @@ async fn no_secret_is_written_anywhere() {
     let login = json!({"username": "hunter-user", "password": "hunter-password"});
     env.put_secret("of-another-type", "kubernetes.io/basic-auth", &login)
         .await;
+}
 
+/// A controller at its most talkative, with an identity of its own.
+fn start(env: &Env) -> Process {
     let namespace = format!("--watch-namespaces={}", env.namespace);
     let allowed = format!("--allowed-endpoints={}", env.endpoint());
     let lease = format!("--lease-namespace={}", env.namespace);
-    let verbose = "--log-level=trace,kube_client=trace";
-    let arguments = [&*namespace, &allowed, &lease, verbose];
-    let mut process = Process::run(env.cluster, &env.cluster.kubeconfig(), &arguments);
-    let source = |secret: &str, type_: &str| json!({"interval": "24h", "credentials": {"type": type_, "secretRef": {"name": secret}}});
+    let ambient = format!("--ambient-credentials-namespaces={}", env.namespace);
+    let metadata = format!("--metadata-endpoint={}", env.endpoint());
+    let arguments = [
+        "run",
+        "--listen=127.0.0.1:0",
+        &namespace,
+        &allowed,
+        &ambient,
+        &metadata,
+        &lease,
+        "--log-level=trace,kube_client=trace",
+    ];
+    let token_file = env.cluster.dir().join("pod-token-of-keeps-secrets");
+    std::fs::write(&token_file, POD_TOKEN).expect("a file");
+    let agent = format!("{}/v1/credentials", env.endpoint());
+    let variables = [
+        ("HC_CONTAINER_CREDENTIALS_FULL_URI", &*agent),
+        (
+            "HC_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+            token_file.to_str().expect("UTF-8"),
+        ),
+    ];
+    let kubeconfig = env.cluster.kubeconfig();
+    Process::start(env.cluster.dir(), &kubeconfig, &arguments, &variables)
+}
 
-    // What works.
-    env.add_source("with-key", source("key", "AccessKey")).await;
-    env.synced("with-key").await;
+/// What works, and what does not, each in its way.
+async fn all_goes_wrong(env: &Env) {
+    let source = |secret: Option<&str>, type_: &str| {
+        let secret = secret.map(|name| json!({"name": name}));
+        let credentials = json!({"type": type_, "secretRef": secret});
+        json!({"interval": "24h", "iamEndpoint": env.endpoint(), "credentials": credentials})
+    };
+    for (name, secret, type_) in [
+        ("with-key", Some("key"), "AccessKey"),
+        ("with-token", Some("token"), "Token"),
+        ("with-password", Some("user"), "Password"),
+        ("with-agency", None, "Agency"),
+        ("with-pod", None, "PodIdentity"),
+    ] {
+        env.add_source(name, source(secret, type_)).await;
+        env.synced(name).await;
+    }
     env.mirrored(POOL).await;
-    env.add_source("with-token", source("token", "Token")).await;
-    env.synced("with-token").await;
-    // What does not, each in its way.
     for name in ["malformed", "incomplete", "of-another-type"] {
-        env.add_source(name, source(name, "AccessKey")).await;
-        failed(&env, name, "SecretInvalid").await;
+        env.add_source(name, source(Some(name), "AccessKey")).await;
+        failed(env, name, "SecretInvalid").await;
     }
     // Answers that can't be understood, with the secrets in them.
     env.cloud()
         .add_fault(Fault::preset(Operation::ListPools, Preset::Truncated).times(2))
         .expect("a fault");
-    refresh_fails(&env, "with-key", "IncompleteListing").await;
+    refresh_fails(env, "with-key", "IncompleteListing").await;
     env.cloud().clear_faults();
     // A key and a token that are no longer good.
     env.cloud()
         .set_credentials(credentials("another", "another"));
     for name in ["with-token", "with-key"] {
-        refresh_fails(&env, name, "CredentialsRejected").await;
+        refresh_fails(env, name, "CredentialsRejected").await;
     }
+    // What was issued is no longer good, and who issues says no, in words that repeat what it was asked with.
+    env.cloud().set_credentials(Credentials::default());
+    env.cloud().expire_credentials();
+    for (operation, secret) in [
+        (Operation::CreateToken, PASSWORD),
+        (Operation::AssumeAgencyForPodIdentity, POD_TOKEN),
+    ] {
+        let fault = Fault {
+            message: Some(format!("wrong: {secret}")),
+            ..Fault::status(operation, 401)
+        };
+        env.cloud().add_fault(fault).expect("a fault");
+    }
+    for (name, reason) in [
+        ("with-password", "CredentialsRejected"),
+        ("with-agency", "CredentialsUnavailable"),
+        ("with-pod", "CredentialsUnavailable"),
+    ] {
+        refresh_fails(env, name, reason).await;
+    }
+}
+
+#[tokio::test]
+async fn no_secret_is_written_anywhere() {
+    let (env, _) = marked().await;
+    put_secrets(&env).await;
+    let mut process = start(&env);
+    all_goes_wrong(&env).await;
 
     let (status, metrics) = process.get("/metrics").await;
     assert_eq!(status, 200);
@@ -161,6 +240,7 @@ async fn no_secret_is_written_anywhere() {
         IAM_TOKEN,
         "hunter with spaces",
         "hunter-password",
+        PASSWORD,
     ]
     .map(|value| json!(ByteString(value.into())))
     .map(|value| value.as_str().unwrap_or_default().to_owned());
@@ -172,7 +252,11 @@ async fn no_secret_is_written_anywhere() {
         ("metrics", &metrics),
         ("stdout", &stdout),
     ] {
-        for value in in_base64.iter().map(String::as_str).chain([MARK, admin]) {
+        for value in in_base64
+            .iter()
+            .map(String::as_str)
+            .chain([MARK, ISSUED, admin])
+        {
             if let Some(at) = text.find(value) {
                 let line = text[..at].rfind('\n').map_or(0, |start| start + 1);
                 panic!(

@@ -2,7 +2,7 @@
 
 use modelarts_pool_controller::api::ModelArtsPoolSource;
 use modelarts_pool_controller::simulator::{
-    AccessKey, Credentials, DEFAULT_ACCESS_KEY, DEFAULT_SECRET_KEY, Fault, Operation, Selection,
+    DEFAULT_ACCESS_KEY, DEFAULT_SECRET_KEY, Fault, Operation, Selection,
 };
 use serde_json::{Value, json};
 
@@ -230,49 +230,6 @@ async fn what_is_wrong_with_a_secret_is_said_by_name() {
         source_condition(s, "Stalled").is_none()
     })
     .await;
-}
-
-#[tokio::test]
-async fn kinds_of_credentials() {
-    let env = Env::new().await;
-    env.cloud().set_credentials(Credentials {
-        access_keys: vec![AccessKey {
-            access_key: "TEMPORARY".to_owned(),
-            secret_key: "secret".to_owned(),
-            security_token: Some("session".to_owned()),
-        }],
-        tokens: vec!["iam-token".to_owned()],
-        ..Credentials::default()
-    });
-    env.put_secret("token", "Opaque", &json!({"token": "iam-token"}))
-        .await;
-    env.put_secret(
-        "temporary",
-        "Opaque",
-        &json!({"accessKey": "TEMPORARY", "secretKey": "secret", "securityToken": "session"}),
-    )
-    .await;
-    for workspace in ["token", "temporary"] {
-        add_workspace(&env, workspace);
-    }
-    for (name, type_, secret) in [
-        ("token", "Token", Some("token")),
-        ("temporary", "AccessKey", Some("temporary")),
-        ("agency", "Agency", None),
-        ("pod", "PodIdentity", None),
-        ("password", "Password", Some("token")),
-    ] {
-        let secret = secret.map_or(Value::Null, |s| json!({"name": s}));
-        // A pool of its own for each: they share a namespace.
-        env.add_source(name, json!({"credentials": {"type": type_, "secretRef": secret}, "workspaceIds": [name], "region": "cn-north-4"})).await;
-    }
-    let _controller = env.start_controller().await;
-    env.synced("token").await;
-    env.synced("temporary").await;
-    for name in ["agency", "pod", "password"] {
-        let message = stalled(&env, name, "CredentialsUnsupported").await;
-        assert!(message.contains("AccessKey or Token"), "{message}");
-    }
 }
 
 #[tokio::test]

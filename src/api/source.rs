@@ -110,7 +110,8 @@ pub struct SourceCredentials {
     /// Kind of the credentials: `AccessKey` (keys accessKey, secretKey and, where it is temporary,
     /// securityToken of the Secret), `Token` (key token), `Password` (keys username, password,
     /// domainName), `Agency` (the agency of the controller's node) or `PodIdentity` (the identity of
-    /// the controller's pod). Not in force yet: the last three.
+    /// the controller's pod); the last two only where the controller's
+    /// --ambient-credentials-namespaces names the namespace.
     #[serde(rename = "type")]
     pub type_: CredentialsType,
     /// The Secret that holds them, in the namespace of the source; its type is Opaque or

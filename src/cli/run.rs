@@ -9,14 +9,19 @@ use std::time::Instant;
 use clap::{ArgAction, Args};
 
 use crate::api::CONTROLLER_NAME;
-use crate::controller;
+use crate::controller::{self, AmbientNamespaces};
 use crate::mirror::is_dns1123_subdomain;
-use crate::modelarts::{AllowedEndpoints, EndpointPattern, HttpClient, HttpOptions};
+use crate::modelarts::{
+    AllowedEndpoints, AmbientOptions, Cloud, Endpoint, EndpointPattern, HttpOptions,
+};
 use crate::runtime::health::Health;
 use crate::runtime::lease::{Leadership, LeaseName, elect};
 use crate::runtime::logs::{self, LogFormat};
 use crate::runtime::metrics::{Metrics, observer};
 use crate::runtime::{kubernetes, server, shutdown};
+
+/// Where every ECS finds its metadata service.
+const DEFAULT_METADATA_ENDPOINT: &str = "http://169.254.169.254";
 
 /// Runs the controller until SIGTERM or SIGINT.
 ///
@@ -93,7 +98,7 @@ pub struct RunArgs {
     allowed_endpoints: Vec<String>,
 
     /// Namespaces whose sources may use the controller's own identity (credentials of type Agency and
-    /// PodIdentity), each for all projects or one; none by default. Not in force yet.
+    /// PodIdentity), each for all projects or one; none by default.
     #[arg(
         long,
         value_name = "NS[=PROJECT],...",
@@ -101,6 +106,16 @@ pub struct RunArgs {
         env = "MODELARTS_POOL_CONTROLLER_AMBIENT_CREDENTIALS_NAMESPACES"
     )]
     ambient_credentials_namespaces: Vec<String>,
+
+    /// Origin of the metadata service that is asked for credentials of type Agency, where it is not the one
+    /// that every ECS has, e.g. a simulated one.
+    #[arg(
+        long,
+        value_name = "URL",
+        default_value = DEFAULT_METADATA_ENDPOINT,
+        env = "MODELARTS_POOL_CONTROLLER_METADATA_ENDPOINT"
+    )]
+    metadata_endpoint: String,
 }
 
 impl RunArgs {
@@ -119,19 +134,22 @@ impl RunArgs {
             log_level,
             ca_file,
             allowed_endpoints,
-            ambient_credentials_namespaces: _,
+            ambient_credentials_namespaces,
+            metadata_endpoint,
         } = self;
         logs::start(log_format, &log_level)
             .map_err(|e| format!("--log-level {log_level:?} is no filter: {e}"))?;
         let namespaces = namespaces(watch_namespaces)?;
         let metrics = Arc::new(Metrics::default());
         let allowed = allowed(&allowed_endpoints)?;
-        let http = HttpClient::new(HttpOptions {
+        let http = HttpOptions {
             ca_files: ca_file,
             allowed,
             observer: observer(metrics.clone()),
             ..HttpOptions::default()
-        })?;
+        };
+        let cloud = Cloud::new(http, ambient_options(&metadata_endpoint)?)?;
+        let ambient = ambient_namespaces(&ambient_credentials_namespaces)?;
         let config = kubernetes::config().await?;
         let instance = instance();
         let (leadership, elector) = if leader_elect {
@@ -157,7 +175,8 @@ impl RunArgs {
             client,
             leadership,
             namespaces,
-            http,
+            cloud,
+            ambient,
             metrics: metrics.clone(),
             health: health.clone(),
             instance,
@@ -239,6 +258,22 @@ pub(super) fn allowed(patterns: &[String]) -> Result<AllowedEndpoints, String> {
     parsed
         .map(AllowedEndpoints)
         .map_err(|e| format!("--allowed-endpoints: {e}"))
+}
+
+/// Who may use the identity of this process.
+pub(super) fn ambient_namespaces(entries: &[String]) -> Result<AmbientNamespaces, String> {
+    AmbientNamespaces::parse(entries).map_err(|e| format!("--ambient-credentials-namespaces: {e}"))
+}
+
+/// Where this process finds its identity.
+pub(super) fn ambient_options(metadata_endpoint: &str) -> Result<AmbientOptions, String> {
+    let metadata: Endpoint = metadata_endpoint
+        .parse()
+        .map_err(|e| format!("--metadata-endpoint: {e}"))?;
+    Ok(AmbientOptions {
+        metadata: Some(metadata),
+        pod_identity: AmbientOptions::pod_identity_of_environment()?,
+    })
 }
 
 #[cfg(test)]

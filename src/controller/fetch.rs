@@ -1,27 +1,23 @@
-//! Fetches: the credentials and the listing of a pass, and the check before its first write.
+//! Fetches: the listing of a pass, and the check before its first write.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{Namespace, Secret};
+use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Client};
 use serde_json::{Map, Value};
 use tokio::time::timeout;
 
 use super::key::Key;
-use super::machine::{
-    Confirmation, CredentialsError, LISTING_DEADLINE, ListingError, PoolAnswer, SecretCredentials,
-};
+use super::machine::{Confirmation, LISTING_DEADLINE, ListingError, PoolAnswer, Rejection};
 use super::report::PassFailure;
 use super::source::Settings;
 use super::watch::sources;
-use crate::api::{CREDENTIALS_SECRET_TYPE, CredentialsType, WORKSPACE_LABEL};
+use crate::api::WORKSPACE_LABEL;
 use crate::mirror::apply::{WriteError, call};
 use crate::mirror::{Desired, Fingerprint, PoolShape, Skip, desired, shown_id, text_fingerprint};
-use crate::modelarts::{
-    self, CloudError, Credentials, HttpClient, InvalidItem, Pool, PoolSink, Reason,
-};
+use crate::modelarts::{self, Cloud, CloudError, Identity, InvalidItem, Pool, PoolSink, Reason};
 
 /// How long the answers about missing pools of one pass may take. The pass waits for them, and what it has
 /// seen must not be old when it ends: short beside the least slack of `freshUntil`, 30 s.
@@ -88,14 +84,14 @@ impl PoolSink for Collector {
 /// Lists the pools of the source `key`. `previous` is the last complete listing: what is listed in
 /// the same words again is taken from it.
 pub(super) async fn list(
-    http: HttpClient,
+    cloud: Cloud,
     key: Key,
     settings: Settings,
-    credentials: Arc<Credentials>,
+    identity: Arc<Identity>,
     previous: Vec<(Arc<str>, Arc<Desired>)>,
     shape: Arc<PoolShape>,
 ) -> Result<Listing, ListingError> {
-    let client = modelarts::Client::new(http, settings.endpoint, settings.project_id, credentials);
+    let client = client(&cloud, &settings, &identity).map_err(|e| listing_error(&e))?;
     let previous = previous
         .into_iter()
         .map(|(name, d)| (d.text_fingerprint, (name, d)))
@@ -118,14 +114,17 @@ pub(super) async fn list(
 
 /// Asks the cloud for each of `pools`, one after another, until it does not answer at all.
 pub(super) async fn confirm(
-    http: HttpClient,
+    cloud: Cloud,
     settings: Settings,
-    credentials: Arc<Credentials>,
+    identity: Arc<Identity>,
     pools: Vec<Arc<str>>,
 ) -> Confirmation {
-    let client = modelarts::Client::new(http, settings.endpoint, settings.project_id, credentials);
     let mut confirmation = Confirmation::default();
     let asking = async {
+        let client = match client(&cloud, &settings, &identity) {
+            Ok(client) => client,
+            Err(error) => return Some(listing_error(&error)),
+        };
         for name in pools {
             let answer = match client.show_pool(&name).await {
                 Ok(pool) => PoolAnswer::Found {
@@ -152,6 +151,20 @@ pub(super) async fn confirm(
     }
 }
 
+/// A client for one pass of a source.
+pub(super) fn client(
+    cloud: &Cloud,
+    settings: &Settings,
+    identity: &Identity,
+) -> Result<modelarts::Client, CloudError> {
+    cloud.client(
+        settings.endpoint.clone(),
+        settings.iam_endpoint.clone(),
+        settings.project_id.clone(),
+        identity,
+    )
+}
+
 /// Whether an error about one pool is to be expected of the next, too.
 const fn is_of_all(reason: Reason) -> bool {
     matches!(
@@ -161,6 +174,7 @@ const fn is_of_all(reason: Reason) -> bool {
             | Reason::Throttled
             | Reason::CloudUnavailable
             | Reason::EndpointRefused
+            | Reason::CredentialsUnavailable
     )
 }
 
@@ -179,79 +193,27 @@ fn too_slow(what: &str, limit: Duration) -> ListingError {
             stalled: false,
             retry_after: None,
         },
-        rejected: false,
+        rejected: None,
     }
 }
 
 fn listing_error(error: &CloudError) -> ListingError {
     let reason = error.reason();
-    // The cloud counts a signature that is too old like any other that is wrong.
-    let rejected = [Reason::CredentialsRejected, Reason::ClockSkew].contains(&reason);
+    let rejected = match reason {
+        Reason::CredentialsRejected if error.is_of_iam() => Some(Rejection::User),
+        // The cloud counts a signature that is too old like any other that is wrong.
+        Reason::CredentialsRejected | Reason::ClockSkew => Some(Rejection::Key),
+        _ => None,
+    };
+    let stalled = [Reason::EndpointRefused, Reason::CredentialsUnavailable].contains(&reason);
     ListingError {
         failure: PassFailure {
             reason: reason.as_str(),
             message: error.to_string(),
-            stalled: rejected || reason == Reason::EndpointRefused,
+            stalled: stalled || rejected.is_some(),
             retry_after: error.retry_after(),
         },
         rejected,
-    }
-}
-
-/// Reads the credentials of a source: one `get` of one Secret.
-pub(super) async fn read_credentials(
-    client: Client,
-    namespace: &str,
-    type_: CredentialsType,
-    name: &str,
-) -> Result<SecretCredentials, CredentialsError> {
-    let api: Api<Secret> = Api::namespaced(client, namespace);
-    let secret = call(api.get(name)).await.map_err(|error| match error {
-        WriteError::NotFound(_) => CredentialsError::Secret {
-            reason: "SecretNotFound",
-            message: format!("the Secret {namespace}/{name} that spec.credentials.secretRef names does not exist; create it"),
-        },
-        error => CredentialsError::ApiServer(error),
-    })?;
-    credentials_of(secret, type_, &format!("the Secret {namespace}/{name}"))
-}
-
-/// The credentials that a Secret holds. Messages call it `shown`.
-pub(super) fn credentials_of(
-    secret: Secret,
-    type_: CredentialsType,
-    shown: &str,
-) -> Result<SecretCredentials, CredentialsError> {
-    let entries = secret.metadata.managed_fields.iter().flatten();
-    let changed = entries.filter_map(|e| e.time.as_ref()).map(|t| t.0).max();
-    let secret_type = secret.type_.as_deref().unwrap_or("Opaque");
-    if !["Opaque", CREDENTIALS_SECRET_TYPE].contains(&secret_type) {
-        return Err(CredentialsError::Secret {
-            reason: "SecretInvalid",
-            message: format!(
-                "{shown} is of type {secret_type}; only Secrets of type Opaque or {CREDENTIALS_SECRET_TYPE} are read"
-            ),
-        });
-    }
-    let data = secret
-        .data
-        .unwrap_or_default()
-        .into_iter()
-        .map(|(key, value)| (key, value.0))
-        .collect();
-    let parsed = match type_ {
-        CredentialsType::Token => Credentials::token(&data),
-        _ => Credentials::access_key(&data),
-    };
-    match parsed {
-        Ok(credentials) => Ok(SecretCredentials {
-            credentials,
-            changed,
-        }),
-        Err(error) => Err(CredentialsError::Secret {
-            reason: "SecretInvalid",
-            message: format!("{shown}: {error}"),
-        }),
     }
 }
 

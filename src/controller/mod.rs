@@ -4,8 +4,10 @@
 //! [`Machine`], plain data that takes what happened and says what to do next; `controller::run` feeds it from
 //! the watches, the cloud and the API server, and performs what it says.
 
+mod ambient;
 mod events;
 mod fetch;
+mod identity;
 mod key;
 mod log;
 mod machine;
@@ -16,12 +18,13 @@ mod run;
 mod source;
 mod watch;
 
+pub use ambient::AmbientNamespaces;
 pub use events::{Event, News};
 pub use fetch::Listing;
 pub use key::Key;
 pub use machine::{
     Action, Confirmation, CredentialsError, Input, Limits, ListingError, Machine, Notice, Now,
-    PoolAnswer, SecretCredentials, WriteOrder, WriteTicket,
+    PoolAnswer, Rejection, SourceIdentity, WriteOrder, WriteTicket,
 };
 pub use report::{PassFailure, PassResult, PruneHalt, Report, fresh_until, status_after};
 pub use run::{Options, run};

@@ -12,8 +12,10 @@ use kube::Client;
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
+use super::ambient::AmbientNamespaces;
 use super::events::publish;
-use super::fetch::{confirm, list, may_write_for, read_credentials};
+use super::fetch::{confirm, list, may_write_for};
+use super::identity::identity;
 use super::key::Key;
 use super::machine::{Action, Input, Limits, Machine, Notice, Now, WriteOrder, WriteTicket};
 use super::source::Source;
@@ -21,7 +23,7 @@ use super::watch::{WatchEvent, sources, watch};
 use crate::api::{API_VERSION, CONTROLLER_NAME, ModelArtsPoolSourceStatus, SOURCE_KIND};
 use crate::mirror::apply::{Write, WriteError, call, mirrors, perform};
 use crate::mirror::{Observed, PoolShape};
-use crate::modelarts::HttpClient;
+use crate::modelarts::Cloud;
 use crate::runtime::health::Health;
 use crate::runtime::lease::Leadership;
 use crate::runtime::metrics::Metrics;
@@ -41,7 +43,9 @@ pub struct Options {
     /// The namespaces to watch; empty: all.
     pub namespaces: Vec<String>,
     /// The cloud.
-    pub http: HttpClient,
+    pub cloud: Cloud,
+    /// Who may be to the cloud who this process is.
+    pub ambient: AmbientNamespaces,
     /// Where numbers go.
     pub metrics: Arc<Metrics>,
     /// Where `/livez` and `/readyz` look.
@@ -203,13 +207,18 @@ impl Driver {
                     pass,
                     type_,
                     secret,
-                } => self.calls.push(
-                    async move {
-                        let result = read_credentials(client, &key.namespace, type_, &secret).await;
-                        Input::CredentialsRead(key, pass, result)
-                    }
-                    .boxed(),
-                ),
+                    project,
+                } => {
+                    let ambient = self.options.ambient.clone();
+                    self.calls.push(
+                        async move {
+                            let found =
+                                identity(client, &ambient, &key, type_, &secret, &project).await;
+                            Input::CredentialsRead(key, pass, found)
+                        }
+                        .boxed(),
+                    );
+                }
                 Action::GiveUp { pass } => {
                     if let Some(listing) = self.listing_of.remove(&pass) {
                         listing.abort();
@@ -219,14 +228,14 @@ impl Driver {
                     key,
                     pass,
                     settings,
-                    credentials,
+                    identity,
                     previous,
                 } => {
                     let listing = list(
-                        self.options.http.clone(),
+                        self.options.cloud.clone(),
                         key.clone(),
                         *settings,
-                        credentials,
+                        identity,
                         previous,
                         self.shape.clone(),
                     );
@@ -239,10 +248,10 @@ impl Driver {
                     key,
                     pass,
                     settings,
-                    credentials,
+                    identity,
                     pools,
                 } => {
-                    let asking = confirm(self.options.http.clone(), *settings, credentials, pools);
+                    let asking = confirm(self.options.cloud.clone(), *settings, identity, pools);
                     let asking = asking.map(move |answers| Input::Confirmed(key, pass, answers));
                     let (asking, handle) = abortable(asking.boxed());
                     self.listings.push(asking);

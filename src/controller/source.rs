@@ -14,7 +14,9 @@ use crate::api::{
     REFRESH_ANNOTATION,
 };
 use crate::mirror::PruneRules;
-use crate::modelarts::{Endpoint, Selection, StatusFilter, WorkspaceSelection, modelarts_endpoint};
+use crate::modelarts::{
+    Endpoint, Selection, StatusFilter, WorkspaceSelection, iam_endpoint, modelarts_endpoint,
+};
 
 /// A source that was seen.
 #[derive(Clone, Debug)]
@@ -44,6 +46,8 @@ pub struct Source {
 pub struct Settings {
     /// Origin of the ModelArts API.
     pub endpoint: Endpoint,
+    /// Origin of IAM, where the spec tells.
+    pub iam_endpoint: Option<Endpoint>,
     /// Id of the project.
     pub project_id: String,
     /// Which pools to list.
@@ -159,6 +163,20 @@ impl Settings {
             }
             (None, None) => return Err("spec: region or endpoint is required".to_owned()),
         };
+        let iam_endpoint = match (&spec.iam_endpoint, &spec.region) {
+            (Some(endpoint), _) => {
+                Some(Endpoint::from_str(endpoint).map_err(|e| format!("spec.iamEndpoint: {e}"))?)
+            }
+            (None, Some(region)) => {
+                Some(iam_endpoint(region).map_err(|e| format!("spec.region: {e}"))?)
+            }
+            (None, None) if spec.credentials.type_ == CredentialsType::Password => {
+                return Err(
+                    "spec: credentials of type Password need region or iamEndpoint".to_owned(),
+                );
+            }
+            (None, None) => None,
+        };
         let workspaces = if spec.workspace_ids.iter().any(|w| w == "*") {
             WorkspaceSelection::All
         } else {
@@ -171,6 +189,7 @@ impl Settings {
         };
         Ok(Self {
             endpoint,
+            iam_endpoint,
             project_id: spec.project_id.clone(),
             selection: Selection {
                 workspaces,

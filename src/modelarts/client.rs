@@ -1,19 +1,17 @@
 //! Requests to the ModelArts API of one project: signed, bounded, read-only.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use reqwest::Response;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::ExposeSecret as _;
 
 use super::answer::{Answer, Budget};
-use super::credentials::Credentials;
+use super::credentials::{Access, Credentials, Held};
 use super::endpoint::Endpoint;
 use super::error::{CloudError, Reason, date};
-use super::http::HttpClient;
+use super::http::{HttpClient, beginning};
 use super::pool::Pool;
 use super::signature::{
     EMPTY_PAYLOAD_HASH, Parts, authorization, canonical_request, encode, encode_query, signature,
@@ -40,7 +38,7 @@ pub struct Client {
     http: HttpClient,
     endpoint: Endpoint,
     project_id: String,
-    credentials: Arc<Credentials>,
+    access: Access,
     clock: fn() -> Timestamp,
     max_listing: u64,
 }
@@ -52,13 +50,13 @@ impl Client {
         http: HttpClient,
         endpoint: Endpoint,
         project_id: String,
-        credentials: Arc<Credentials>,
+        access: impl Into<Access>,
     ) -> Self {
         Self {
             http,
             endpoint,
             project_id,
-            credentials,
+            access: access.into(),
             clock: Timestamp::now,
             max_listing: MAX_LISTING,
         }
@@ -153,7 +151,7 @@ impl Client {
 
     /// `text` without the credentials.
     pub(super) fn clean(&self, text: &str) -> String {
-        self.credentials.left_out_of(text)
+        self.access.left_out_of(text)
     }
 
     /// What may be read for one listing.
@@ -182,20 +180,46 @@ impl Client {
         if url.path() != path {
             return Err(invalid(&format!("the path {path} can't be sent as it is")));
         }
+        let mut held = self.access.held().await?;
+        loop {
+            let error = match self.send(operation, url.clone(), &held).await {
+                Ok(response) => {
+                    self.access.accepted();
+                    return Ok(Answer::new(self, operation, response, budget));
+                }
+                Err(error) => error,
+            };
+            if error.reason() != Reason::CredentialsRejected {
+                return Err(error);
+            }
+            // What was issued may end before its time, as where somebody changes the password.
+            held = self.access.after_rejection(&held).await?.ok_or(error)?;
+        }
+    }
+
+    /// Sends one GET with these credentials; an answer other than 200 is an error.
+    async fn send(
+        &self,
+        operation: &'static str,
+        url: reqwest::Url,
+        held: &Held,
+    ) -> Result<reqwest::Response, CloudError> {
         // The bytes that are sent, as the URL has them: what is signed must be what is sent.
-        let headers = self
-            .headers(url.path(), url.query().unwrap_or_default())
-            .map_err(|name| invalid(&format!("the value of the header {name} can't be sent")))?;
+        let headers = self.headers(url.path(), url.query().unwrap_or_default(), held);
+        let headers = headers.map_err(|name| {
+            let message = format!("the value of the header {name} can't be sent");
+            CloudError::new(operation, Reason::InvalidRequest, &message)
+        })?;
         let response = self.http.get(operation, url, headers).await?;
         if response.status() == reqwest::StatusCode::OK {
-            return Ok(Answer::new(self, operation, response, budget));
+            return Ok(response);
         }
         let (status, headers) = (response.status(), response.headers().clone());
-        let body = beginning(response).await;
+        let body = beginning(response, MAX_ERROR_BODY).await;
         let now = (self.clock)();
         let clean = |text: &str| self.clean(text);
         let error = CloudError::from_answer(operation, status, &headers, &body, now, clean);
-        Err(match *self.credentials {
+        Err(match **held {
             // A token has no time of its own.
             Credentials::Token(_) => error,
             Credentials::AccessKey { .. } => error.with_skew(date(&headers), now),
@@ -203,7 +227,12 @@ impl Client {
     }
 
     /// The headers that prove who asks.
-    fn headers(&self, path: &str, query: &str) -> Result<HeaderMap, &'static str> {
+    fn headers(
+        &self,
+        path: &str,
+        query: &str,
+        credentials: &Credentials,
+    ) -> Result<HeaderMap, &'static str> {
         let mut headers = HeaderMap::new();
         let mut insert = |name: &'static str, value: &str, secret: bool| {
             let mut value = HeaderValue::from_str(value).map_err(|_| name)?;
@@ -211,7 +240,7 @@ impl Client {
             headers.insert(HeaderName::from_static(name), value);
             Ok::<_, &'static str>(())
         };
-        match &*self.credentials {
+        match credentials {
             Credentials::Token(token) => insert("x-auth-token", token.expose_secret(), true)?,
             Credentials::AccessKey {
                 access_key,
@@ -254,19 +283,6 @@ impl Client {
         }
         Ok(headers)
     }
-}
-
-/// The beginning of the body of an error; what can't be read of it is not worth another error.
-async fn beginning(mut response: Response) -> Vec<u8> {
-    let mut body = Vec::new();
-    while let Ok(Some(chunk)) = response.chunk().await {
-        body.extend_from_slice(&chunk);
-        if body.len() >= MAX_ERROR_BODY {
-            body.truncate(MAX_ERROR_BODY);
-            break;
-        }
-    }
-    body
 }
 
 #[cfg(test)]

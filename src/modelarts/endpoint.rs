@@ -52,6 +52,9 @@ const DEFAULT_PATTERNS: [&str; 4] = [
     "https://iam.myhuaweicloud.com",
 ];
 
+/// Regions without an IAM of their own, as the official SDK's table of endpoints has it.
+const WITHOUT_IAM: [&str; 3] = ["cn-north-11", "cn-southwest-3", "af-north-1"];
+
 /// The endpoint of ModelArts in `region`.
 ///
 /// # Errors
@@ -64,6 +67,17 @@ pub fn modelarts_endpoint(region: &str) -> Result<Endpoint, InvalidEndpoint> {
         "myhuaweicloud.com"
     };
     format!("https://modelarts.{region}.{domain}").parse()
+}
+
+/// The endpoint of IAM for `region`.
+///
+/// # Errors
+/// Where `region` can't be part of a host's name.
+pub fn iam_endpoint(region: &str) -> Result<Endpoint, InvalidEndpoint> {
+    if WITHOUT_IAM.contains(&region) {
+        return "https://iam.myhuaweicloud.com".parse();
+    }
+    format!("https://iam.{region}.myhuaweicloud.com").parse()
 }
 
 impl Endpoint {
@@ -259,10 +273,18 @@ mod tests {
         let allowed = AllowedEndpoints::default();
         assert_eq!(allowed.0.len(), DEFAULT_PATTERNS.len());
         for region in ["cn-north-4", "ap-southeast-1", "af-south-1"] {
-            assert!(
-                allowed.allow(&modelarts_endpoint(region).expect(region)),
-                "{region}"
-            );
+            let own = modelarts_endpoint(region).expect(region);
+            assert!(allowed.allow(&own), "{region}");
+        }
+        for (region, iam) in [
+            ("cn-north-4", "https://iam.cn-north-4.myhuaweicloud.com"),
+            ("cn-north-11", "https://iam.myhuaweicloud.com"),
+            ("cn-southwest-3", "https://iam.myhuaweicloud.com"),
+            ("af-north-1", "https://iam.myhuaweicloud.com"),
+        ] {
+            let own = iam_endpoint(region).expect(region);
+            assert_eq!(own.to_string(), iam);
+            assert!(allowed.allow(&own), "{region}");
         }
         for bad in [
             "http://modelarts.cn-north-4.myhuaweicloud.com",

@@ -8,6 +8,9 @@ use jiff::{SignedDuration, Timestamp};
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 
+use super::credentials::CREATE_TOKEN;
+use super::credentials::agency::GET_SECURITY_KEY;
+use super::credentials::pod_identity::ASSUME_AGENCY;
 use super::said::{MAX_WORD, Said, readable};
 
 /// Bytes of a message of the cloud that are repeated, at most.
@@ -63,6 +66,8 @@ pub enum Reason {
     ListingTooLarge,
     /// The host is none of those that may be asked.
     EndpointRefused,
+    /// Who issues credentials to this machine or pod has none for it.
+    CredentialsUnavailable,
 }
 
 impl Reason {
@@ -81,7 +86,21 @@ impl Reason {
             Self::IncompleteListing => "IncompleteListing",
             Self::ListingTooLarge => "ListingTooLarge",
             Self::EndpointRefused => "EndpointRefused",
+            Self::CredentialsUnavailable => "CredentialsUnavailable",
         }
+    }
+
+    /// What a person can do about an answer of IAM.
+    const fn advice_on_tokens(self) -> Option<&'static str> {
+        Some(match self {
+            Self::CredentialsRejected => {
+                "check username, password and domainName in the Secret; they are not tried again for 15 min or until the Secret changes"
+            }
+            Self::Forbidden => "let the user ask the cloud by API, and for this project",
+            Self::InvalidRequest => "check projectId of the source, and domainName in the Secret",
+            Self::EndpointNotFound => "check region and iamEndpoint of the source",
+            _ => return None,
+        })
     }
 
     /// What a person can do.
@@ -89,6 +108,9 @@ impl Reason {
         match self {
             Self::CredentialsRejected => {
                 "check the keys in the Secret; they are not tried again for 5 min or until the Secret changes"
+            }
+            Self::CredentialsUnavailable => {
+                "type Agency: give the ECS that the controller runs on an agency; type PodIdentity: associate an agency with the controller's service account, and start its pod anew"
             }
             Self::ClockSkew => "set the clock of the controller's node (the cloud allows 15 min)",
             Self::Forbidden => {
@@ -176,6 +198,12 @@ impl CloudError {
         }
     }
 
+    /// Whether IAM says so, and not the API that its token is for.
+    #[must_use]
+    pub fn is_of_iam(&self) -> bool {
+        self.operation == CREATE_TOKEN
+    }
+
     /// How long the cloud asks to wait.
     #[must_use]
     pub const fn retry_after(&self) -> Option<Duration> {
@@ -195,7 +223,9 @@ impl CloudError {
         clean: impl Fn(&str) -> String,
     ) -> Self {
         let said = Said::parse(body);
-        let code = readable(&clean(&said.code), MAX_WORD);
+        // In IAM's errors the code is the status.
+        let code = Some(said.code).filter(|code| *code != status.as_str());
+        let code = readable(&clean(&code.unwrap_or_default()), MAX_WORD);
         let header = |name: &str| {
             headers
                 .get(name)
@@ -244,7 +274,11 @@ impl fmt::Display for CloudError {
         if !request_id.is_empty() {
             write!(f, " (request id {request_id})")?;
         }
-        write!(f, "; {}", reason.advice())
+        let advice = match *operation {
+            CREATE_TOKEN => reason.advice_on_tokens(),
+            _ => None,
+        };
+        write!(f, "; {}", advice.unwrap_or_else(|| reason.advice()))
     }
 }
 
@@ -254,6 +288,13 @@ impl std::error::Error for CloudError {}
 fn reason(operation: &str, status: u16, code: &str, message: &str) -> Reason {
     let number = code.rsplit('.').next().unwrap_or_default();
     let gateway = code.starts_with("API");
+    match operation {
+        CREATE_TOKEN if status == 404 && !gateway => return Reason::InvalidRequest,
+        GET_SECURITY_KEY | ASSUME_AGENCY if matches!(status, 400..=407 | 409..=428) => {
+            return Reason::CredentialsUnavailable;
+        }
+        _ => {}
+    }
     match status {
         // The gateway reports a skewed clock as a wrong signature.
         401 if gateway && message.contains("signature expired") => Reason::ClockSkew,

@@ -1,4 +1,4 @@
-//! HTTP that can only GET.
+//! HTTP that can only GET, and what is shared with the requests for credentials (`credentials::issuers`).
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use reqwest::header::HeaderMap;
-use reqwest::{Certificate, Response, redirect};
+use reqwest::{Certificate, ClientBuilder, RequestBuilder, Response, redirect};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -83,36 +83,13 @@ impl HttpClient {
     /// # Errors
     /// A file of certificates that can't be read, or none in it.
     pub fn new(options: HttpOptions) -> Result<Self, String> {
-        let HttpOptions {
-            ca_files,
-            allowed,
-            observer,
-            connect_timeout,
-            read_timeout,
-        } = options;
-        // Already installed by another part of the program: the same provider.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut certificates = Vec::new();
-        for path in ca_files {
-            let read = certificates_of(&path)
-                .map_err(|problem| format!("--ca-file {}: {problem}", path.display()))?;
-            certificates.extend(read);
-        }
-        let client = reqwest::Client::builder()
-            .tls_certs_merge(certificates)
-            .user_agent(concat!(
-                "modelarts-pool-controller/",
-                env!("CARGO_PKG_VERSION")
-            ))
-            .redirect(redirect::Policy::none())
-            .connect_timeout(connect_timeout)
-            .read_timeout(read_timeout)
+        let client = client_builder(&options)?
             .build()
             .map_err(|e| format!("failed to set up the HTTP client: {}", chain(&e)))?;
         Ok(Self {
             client,
-            allowed: Arc::new(allowed),
-            observer,
+            allowed: Arc::new(options.allowed),
+            observer: options.observer,
         })
     }
 
@@ -123,15 +100,7 @@ impl HttpClient {
         operation: &'static str,
         endpoint: &Endpoint,
     ) -> Result<(), CloudError> {
-        if self.allowed.allow(endpoint) {
-            return Ok(());
-        }
-        let message = format!("the controller does not send credentials to {endpoint}");
-        Err(CloudError::new(
-            operation,
-            Reason::EndpointRefused,
-            &message,
-        ))
+        check(&self.allowed, operation, endpoint)
     }
 
     /// Gets `url`, whose bytes are sent as they are.
@@ -141,21 +110,83 @@ impl HttpClient {
         url: reqwest::Url,
         headers: HeaderMap,
     ) -> Result<Response, CloudError> {
-        let begun = Instant::now();
-        let answer = self.client.get(url).headers(headers).send().await;
-        let code = match &answer {
-            Ok(response) => response.status().as_u16().to_string(),
-            Err(error) if error.is_timeout() => "timeout".to_owned(),
-            Err(error) if error.is_connect() => "connect".to_owned(),
-            Err(_) => "error".to_owned(),
-        };
-        (self.observer)(&Observation {
-            operation,
-            code,
-            duration: begun.elapsed(),
-        });
-        answer.map_err(|error| unavailable(operation, &error))
+        let request = self.client.get(url).headers(headers);
+        send(operation, &self.observer, request).await
     }
+}
+
+/// What all connections to the cloud have in common.
+pub(super) fn client_builder(options: &HttpOptions) -> Result<ClientBuilder, String> {
+    // Already installed by another part of the program: the same provider.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut certificates = Vec::new();
+    for path in &options.ca_files {
+        let read = certificates_of(path)
+            .map_err(|problem| format!("--ca-file {}: {problem}", path.display()))?;
+        certificates.extend(read);
+    }
+    Ok(reqwest::Client::builder()
+        .tls_certs_merge(certificates)
+        .user_agent(concat!(
+            "modelarts-pool-controller/",
+            env!("CARGO_PKG_VERSION")
+        ))
+        .redirect(redirect::Policy::none())
+        .connect_timeout(options.connect_timeout)
+        .read_timeout(options.read_timeout))
+}
+
+/// # Errors
+/// Where `endpoint` is none of those that may be asked.
+pub(super) fn check(
+    allowed: &AllowedEndpoints,
+    operation: &'static str,
+    endpoint: &Endpoint,
+) -> Result<(), CloudError> {
+    if allowed.allow(endpoint) {
+        return Ok(());
+    }
+    let message = format!("the controller does not send credentials to {endpoint}");
+    Err(CloudError::new(
+        operation,
+        Reason::EndpointRefused,
+        &message,
+    ))
+}
+
+/// Sends `request` and tells `observer` how that went.
+pub(super) async fn send(
+    operation: &'static str,
+    observer: &Observer,
+    request: RequestBuilder,
+) -> Result<Response, CloudError> {
+    let begun = Instant::now();
+    let answer = request.send().await;
+    let code = match &answer {
+        Ok(response) => response.status().as_u16().to_string(),
+        Err(error) if error.is_timeout() => "timeout".to_owned(),
+        Err(error) if error.is_connect() => "connect".to_owned(),
+        Err(_) => "error".to_owned(),
+    };
+    observer(&Observation {
+        operation,
+        code,
+        duration: begun.elapsed(),
+    });
+    answer.map_err(|error| unavailable(operation, &error))
+}
+
+/// At most `max` bytes of a body, from its beginning; what can't be read is missing.
+pub(super) async fn beginning(mut response: Response, max: usize) -> Vec<u8> {
+    let mut body = Vec::new();
+    while let Ok(Some(chunk)) = response.chunk().await {
+        body.extend_from_slice(&chunk);
+        if body.len() >= max {
+            body.truncate(max);
+            break;
+        }
+    }
+    body
 }
 
 /// The certificates in a PEM file. Each is checked here, where the file's name is known.

@@ -1,9 +1,10 @@
-//! The cloud: a client that can only read, and what its answers mean.
+//! The cloud: a client that can only read, what its answers mean, and how its requests get credentials.
 //!
 //! Nothing here knows of Kubernetes. A listing leaves this module whole or not at all.
 
 mod answer;
 mod client;
+mod cloud;
 mod credentials;
 mod endpoint;
 mod error;
@@ -20,9 +21,13 @@ mod tolerant;
 mod workspaces;
 
 pub use client::{Client, DEFAULT_WORKSPACE};
-pub use credentials::{Credentials, InvalidCredentials};
+pub use cloud::Cloud;
+pub use credentials::{
+    Access, AmbientOptions, Credentials, Identity, InvalidCredentials, KeyPrint, Password,
+    PodIdentityOptions,
+};
 pub use endpoint::{
-    AllowedEndpoints, Endpoint, EndpointPattern, InvalidEndpoint, modelarts_endpoint,
+    AllowedEndpoints, Endpoint, EndpointPattern, InvalidEndpoint, iam_endpoint, modelarts_endpoint,
 };
 pub use error::{CloudError, Reason};
 pub use http::{HttpClient, HttpOptions, Observation, Observer};

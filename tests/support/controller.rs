@@ -1,10 +1,11 @@
 //! The controller, run in the process of the test over the namespace of the test.
 
+use std::slice::from_ref;
 use std::sync::Arc;
 use std::time::Instant;
 
-use modelarts_pool_controller::controller;
-use modelarts_pool_controller::modelarts::{AllowedEndpoints, HttpClient, HttpOptions};
+use modelarts_pool_controller::controller::{self, AmbientNamespaces};
+use modelarts_pool_controller::modelarts::{AllowedEndpoints, AmbientOptions, Cloud, HttpOptions};
 use modelarts_pool_controller::runtime::health::Health;
 use modelarts_pool_controller::runtime::lease::Leadership;
 use modelarts_pool_controller::runtime::metrics::{Metrics, observer};
@@ -35,16 +36,22 @@ impl Controller {
         let health = Arc::new(Health::new(Instant::now()));
         let agent = agent_of(env);
         let allowed = "http://127.0.0.1:*".parse().expect("a pattern");
-        let http = HttpClient::new(HttpOptions {
+        let http = HttpOptions {
             allowed: AllowedEndpoints(vec![allowed]),
             observer: observer(metrics.clone()),
             ..HttpOptions::default()
-        });
+        };
+        let ambient = AmbientOptions {
+            metadata: Some(env.endpoint().parse().expect("an origin")),
+            pod_identity: None,
+        };
         let options = controller::Options {
             client: client_of(env.cluster, &agent).await,
             leadership,
             namespaces: vec![env.namespace.clone()],
-            http: http.expect("an HTTP client"),
+            cloud: Cloud::new(http, ambient).expect("connections"),
+            // Nobody else works in the namespace of a test.
+            ambient: AmbientNamespaces::parse(from_ref(&env.namespace)).expect("a namespace"),
             metrics: metrics.clone(),
             health: health.clone(),
             instance: "test".into(),

@@ -11,11 +11,12 @@ use kube::core::DynamicObject;
 
 use super::{PlanArgs, files};
 use crate::api::SOURCE_KIND;
+use crate::cli::run;
 use crate::controller::plan::{
     CredentialsFrom, Known, Objects, PlanRequest, Pools, Texts, objects,
 };
-use crate::controller::{Key, Now};
-use crate::modelarts::{HttpClient, HttpOptions, PoolSink as _, read_saved};
+use crate::controller::{AmbientNamespaces, Key, Now};
+use crate::modelarts::{AmbientOptions, Cloud, HttpOptions, PoolSink as _, read_saved};
 use crate::runtime::kubernetes;
 
 /// The namespace of a source whose file names none, where no kubeconfig is read.
@@ -27,6 +28,7 @@ pub(super) struct Inputs {
     pools: Pools,
     mirrors: Option<Vec<DynamicObject>>,
     credentials: Option<CredentialsFrom>,
+    ambient: AmbientNamespaces,
     offline: bool,
 }
 
@@ -85,19 +87,21 @@ impl Inputs {
         };
         let pools = match from_file {
             Some(file) => Pools::Saved(saved(&file)?.0),
-            None => Pools::Cloud(HttpClient::new(HttpOptions {
-                ca_files: ca_file,
-                allowed: crate::cli::run::allowed(&allowed_endpoints)?,
-                ..HttpOptions::default()
-            })?),
+            None => Pools::Cloud(Cloud::new(
+                HttpOptions {
+                    ca_files: ca_file,
+                    allowed: run::allowed(&allowed_endpoints)?,
+                    ..HttpOptions::default()
+                },
+                AmbientOptions::default(),
+            )?),
         };
         let mirrors = mirrors_file.as_deref().map(files::mirrors).transpose()?;
         let credentials = match (&pools, secret_file) {
             (_, Some(file)) => Some(files::secret(&file)?),
             (Pools::Saved(_), None) => Some(CredentialsFrom::Nowhere),
-            (Pools::Cloud(_), None) if offline => {
-                return Err("--offline asks no cluster for the credentials: give them with --secret-file, or a saved listing with --from-file".to_owned());
-            }
+            // A source whose credentials are of type Agency or PodIdentity needs none.
+            (Pools::Cloud(_), None) if offline => Some(CredentialsFrom::Nowhere),
             (Pools::Cloud(_), None) => None,
         };
         Ok(Self {
@@ -105,6 +109,7 @@ impl Inputs {
             pools,
             mirrors,
             credentials,
+            ambient: AmbientNamespaces::default(),
             offline,
         })
     }
@@ -116,6 +121,7 @@ impl Inputs {
             pools,
             mirrors,
             credentials,
+            ambient,
             offline,
         } = self;
         let from_cluster = !offline && mirrors.is_none();
@@ -169,6 +175,7 @@ impl Inputs {
         Ok(PlanRequest {
             known,
             credentials,
+            ambient,
             pools,
             now,
         })

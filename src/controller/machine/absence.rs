@@ -115,13 +115,13 @@ impl Machine {
             // Another source may have found out meanwhile.
             let refused = fingerprint.and_then(|f| self.keys.refused(f, now.instant));
             let settings = state.source.settings.clone().ok();
-            let credentials = state.credentials.clone();
-            if let (None, Some(settings), Some(credentials)) = (refused, settings, credentials) {
+            let identity = state.identity.clone();
+            if let (None, Some(settings), Some(identity)) = (refused, settings, identity) {
                 return Some(Action::Confirm {
                     key,
                     pass: id,
                     settings: Box::new(settings),
-                    credentials,
+                    identity,
                     pools,
                 });
             }
@@ -148,8 +148,8 @@ impl Machine {
             pass.retry_after = failure.retry_after;
             if let Some(fingerprint) = fingerprint {
                 self.keys.ended(fingerprint, id, Some(false));
-                if rejected {
-                    self.reject_key(key, fingerprint, now);
+                if let Some(rejection) = rejected {
+                    self.reject_key(key, fingerprint, rejection, now);
                 }
             }
             failed.extend(unasked.map(|name| (name, failure.message)));

@@ -1,4 +1,4 @@
-//! The key of a pass, from its Secret to the listing that uses it.
+//! The credentials of a pass, from its Secret to the listing that uses them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,13 +6,14 @@ use std::time::Duration;
 use super::keys::Leave;
 use super::passes::{LISTING_DEADLINE, stalled, write_failure};
 use super::state::{Claim, SourceState, Stage};
-use super::{Action, CredentialsError, Machine, Now, SecretCredentials};
+use super::{Action, CredentialsError, Machine, Now, Rejection, SourceIdentity};
+use crate::api::CredentialsType;
 use crate::api::conditions::READY;
 use crate::controller::key::Key;
-use crate::controller::pace::{REJECTED_KEY_PAUSE, credentials_retry};
+use crate::controller::pace::{REJECTED_KEY_PAUSE, REJECTED_USER_PAUSE, credentials_retry};
 use crate::mirror::Presence;
 use crate::mirror::apply::WriteError;
-use crate::modelarts::Reason;
+use crate::modelarts::{KeyPrint, Reason};
 
 /// Reasons that count as rejections of a key.
 pub(super) const REJECTIONS: [Reason; 2] = [Reason::CredentialsRejected, Reason::ClockSkew];
@@ -22,12 +23,13 @@ impl Machine {
         &mut self,
         key: &Key,
         id: u64,
-        result: Result<SecretCredentials, CredentialsError>,
+        result: Result<SourceIdentity, CredentialsError>,
         now: Now,
     ) {
         let Some(state) = self.sources.get_mut(key) else {
             return;
         };
+        let type_ = state.credentials_type();
         let Stage::ReadingCredentials(pass) = &mut state.stage else {
             return;
         };
@@ -35,42 +37,48 @@ impl Machine {
             return;
         }
         let mut changed = None;
-        let credentials = match result {
+        let identity = match result {
             Ok(read) => {
                 changed = read.changed;
-                Arc::new(read.credentials)
+                Arc::new(read.identity)
             }
             // The API server's outage is not the cloud's: what is known is used on.
-            Err(CredentialsError::ApiServer(error)) => match &state.credentials {
-                Some(credentials) if !matches!(error, WriteError::Forbidden(_)) => {
-                    credentials.clone()
-                }
+            Err(CredentialsError::ApiServer(error)) => match &state.identity {
+                Some(identity) if !matches!(error, WriteError::Forbidden(_)) => identity.clone(),
                 _ => {
                     let failure = write_failure("read the Secret with the credentials", &error);
                     return self.end_pass(key, Some(failure), now);
                 }
             },
-            Err(CredentialsError::Secret { reason, message }) => {
-                state.credentials = None;
+            Err(CredentialsError::Unusable { reason, message }) => {
+                state.identity = None;
                 return self.end_pass(key, Some(stalled(reason, message)), now);
             }
         };
-        let fingerprint = credentials.fingerprint();
-        state.credentials = Some(credentials);
+        let print = identity.print();
+        state.identity = Some(identity);
+        let last = state.last_key.replace(print);
+        if last.is_some_and(|last| last != print) {
+            self.keys.changed_to(print);
+        }
         // What was rejected before this process began is not tried again either, unless it was changed.
         if let Some(at) = state.rejected_at.take()
             && changed.is_none_or(|changed| changed <= at)
         {
             let ago = Duration::try_from(now.wall.duration_since(at)).unwrap_or_default();
-            self.keys.reject(fingerprint, ago, now.instant);
+            let rejection = match type_ {
+                Some(CredentialsType::Password) => Rejection::User,
+                _ => Rejection::Key,
+            };
+            self.keys.reject(print, pause(rejection), ago, now.instant);
         }
-        let own = state.rejected.filter(|(key, _)| *key == fingerprint);
+        let own = state.rejected.filter(|(key, _)| *key == print);
         let own = own.and_then(|(_, until)| until.checked_duration_since(now.instant));
-        let wait = self.keys.refused(fingerprint, now.instant).max(own);
+        let wait = self.keys.refused(print, now.instant).max(own);
         if let Some(wait) = wait.filter(|wait| !wait.is_zero()) {
             return self.wait_for_key(key, wait, now);
         }
-        pass.key = Some(fingerprint);
+        pass.key = Some(print);
         // It may have to wait for others, for as long as they take.
         pass.deadline = now.instant + 100 * LISTING_DEADLINE;
         let pass = pass.clone();
@@ -78,13 +86,20 @@ impl Machine {
         state.stage = Stage::Listing(pass);
     }
 
-    /// The cloud has rejected the key of a source: nobody uses it for a while.
-    pub(super) fn reject_key(&mut self, key: &Key, fingerprint: u64, now: Now) {
-        self.keys.reject(fingerprint, Duration::ZERO, now.instant);
+    /// The cloud has rejected the credentials of a source: nobody uses them for a while.
+    pub(super) fn reject_key(
+        &mut self,
+        key: &Key,
+        print: KeyPrint,
+        rejection: Rejection,
+        now: Now,
+    ) {
+        let pause = pause(rejection);
+        self.keys.reject(print, pause, Duration::ZERO, now.instant);
         // For this source not before its next pass would be due, either.
-        let rest = self.interval(key).max(REJECTED_KEY_PAUSE);
+        let rest = self.interval(key).max(pause);
         if let Some(state) = self.sources.get_mut(key) {
-            state.rejected = Some((fingerprint, now.instant + rest));
+            state.rejected = Some((print, now.instant + rest));
         }
     }
 
@@ -100,9 +115,11 @@ impl Machine {
             self.set_due(key, Some(now.instant + credentials_retry(interval)));
         } else {
             let reason = Reason::CredentialsRejected.as_str();
-            let message = format!(
-                "the cloud has rejected this key, for this source or another; it is not tried again for {wait} s or until the Secret changes: check the keys in the Secret"
-            );
+            let type_ = self
+                .sources
+                .get(key)
+                .and_then(SourceState::credentials_type);
+            let message = rejected_before(type_, wait);
             self.end_pass(key, Some(stalled(reason, message)), now);
         }
     }
@@ -148,11 +165,34 @@ impl Machine {
         Some(Action::List {
             pass: state.pass()?.id,
             settings: Box::new(state.source.settings.clone().ok()?),
-            credentials: state.credentials.clone()?,
+            identity: state.identity.clone()?,
             previous: previous
                 .filter_map(|(name, claim)| Some((name.clone(), claim.desired.clone()?)))
                 .collect(),
             key,
         })
+    }
+}
+
+/// How long what was rejected is not used.
+const fn pause(rejection: Rejection) -> Duration {
+    match rejection {
+        Rejection::Key => REJECTED_KEY_PAUSE,
+        Rejection::User => REJECTED_USER_PAUSE,
+    }
+}
+
+/// What a source says whose credentials are not tried, `wait` seconds before they are.
+fn rejected_before(type_: Option<CredentialsType>, wait: u64) -> String {
+    match type_ {
+        Some(CredentialsType::Password) => format!(
+            "the cloud has rejected a password of this user, for this source or another; the user is not tried again for {wait} s or until the Secret changes: check username, password and domainName in the Secret"
+        ),
+        Some(CredentialsType::Agency | CredentialsType::PodIdentity) => format!(
+            "the cloud has rejected the controller's own identity, for this source or another; it is not tried again for {wait} s: check the agency"
+        ),
+        _ => format!(
+            "the cloud has rejected this key, for this source or another; it is not tried again for {wait} s or until the Secret changes: check the keys in the Secret"
+        ),
     }
 }

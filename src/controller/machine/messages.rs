@@ -14,7 +14,7 @@ use crate::controller::report::{PassFailure, Report};
 use crate::controller::source::{Settings, Source};
 use crate::mirror::apply::{WriteError, Written};
 use crate::mirror::{Counts, Desired, Observed, Owner, Step};
-use crate::modelarts::Credentials;
+use crate::modelarts::Identity;
 
 /// The time, by both clocks.
 #[derive(Clone, Copy, Debug)]
@@ -47,7 +47,7 @@ pub enum Input {
     /// It is so no more: what was begun is given up, and its answers must not be told.
     StandBy,
     /// The credentials of a pass were read.
-    CredentialsRead(Key, u64, Result<SecretCredentials, CredentialsError>),
+    CredentialsRead(Key, u64, Result<SourceIdentity, CredentialsError>),
     /// The listing of a pass ended.
     Listed(Key, u64, Result<Listing, ListingError>),
     /// The check of a source ended: whether it may be written for.
@@ -65,7 +65,7 @@ pub enum Input {
 /// What to do.
 #[derive(Debug)]
 pub enum Action {
-    /// Read the credentials of a source from its Secret.
+    /// Find out who a source is to the cloud: read its Secret, or look whether it may be who this process is.
     ReadCredentials {
         /// The source.
         key: Key,
@@ -73,8 +73,10 @@ pub enum Action {
         pass: u64,
         /// Their kind.
         type_: CredentialsType,
-        /// Name of the Secret, in the namespace of the source.
+        /// Name of the Secret, in the namespace of the source; empty for the kinds that have none.
         secret: String,
+        /// Id of the project that they are for.
+        project: String,
     },
     /// List its pools.
     List {
@@ -84,8 +86,8 @@ pub enum Action {
         pass: u64,
         /// What to list, and where.
         settings: Box<Settings>,
-        /// What to prove the identity with.
-        credentials: Arc<Credentials>,
+        /// Who asks.
+        identity: Arc<Identity>,
         /// The last complete listing.
         previous: Vec<(Arc<str>, Arc<Desired>)>,
     },
@@ -97,8 +99,8 @@ pub enum Action {
         pass: u64,
         /// Where to ask.
         settings: Box<Settings>,
-        /// What to prove the identity with.
-        credentials: Arc<Credentials>,
+        /// Who asks.
+        identity: Arc<Identity>,
         /// Their ids.
         pools: Vec<Arc<str>>,
     },
@@ -187,12 +189,12 @@ pub enum PoolAnswer {
     Failed(String),
 }
 
-/// Credentials from a Secret.
+/// Who a source is to the cloud.
 #[derive(Debug)]
-pub struct SecretCredentials {
-    /// What it holds.
-    pub credentials: Credentials,
-    /// When it was changed last, where the API server tells.
+pub struct SourceIdentity {
+    /// Who.
+    pub identity: Identity,
+    /// When its Secret was changed last, where it has one and the API server tells.
     pub changed: Option<Timestamp>,
 }
 
@@ -201,13 +203,22 @@ pub struct SecretCredentials {
 pub enum CredentialsError {
     /// The API server can't be asked.
     ApiServer(WriteError),
-    /// The Secret is missing or not as it must be.
-    Secret {
+    /// The Secret is missing or not as it must be, or this process does not lend who it is.
+    Unusable {
         /// Reason of the condition.
         reason: &'static str,
-        /// Which Secret, which key, and what to do.
+        /// Which Secret, which key or which flag, and what to do.
         message: String,
     },
+}
+
+/// What the cloud locks after more rejections of the same kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rejection {
+    /// A key.
+    Key,
+    /// A user of IAM.
+    User,
 }
 
 /// Why a request for pools failed.
@@ -215,8 +226,8 @@ pub enum CredentialsError {
 pub struct ListingError {
     /// For the source's condition.
     pub failure: PassFailure,
-    /// Whether the cloud rejected the credentials.
-    pub rejected: bool,
+    /// Whether the cloud rejected the credentials, and what it locks then.
+    pub rejected: Option<Rejection>,
 }
 
 /// What is worth a metric or a line in the log.

@@ -33,7 +33,7 @@ use fastrand::Rng;
 use keys::Keys;
 pub use messages::{
     Action, Confirmation, CredentialsError, Input, ListingError, Notice, Now, PoolAnswer,
-    SecretCredentials, WriteOrder, WriteTicket,
+    Rejection, SourceIdentity, WriteOrder, WriteTicket,
 };
 use mirrors::Mirrors;
 pub(in crate::controller) use passes::LISTING_DEADLINE;

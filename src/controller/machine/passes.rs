@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::state::{Claim, Pass, SourceState, Stage};
 use super::{Action, ListingError, Machine, Notice, Now};
-use crate::api::{CredentialsType, ModelArtsPoolSourceStatus, PoolCounts};
+use crate::api::{ModelArtsPoolSourceStatus, PoolCounts};
 use crate::controller::fetch::Listing;
 use crate::controller::key::Key;
 use crate::controller::pace::{REFRESH_GAP, after_failures, credentials_retry, next_interval};
@@ -77,21 +77,13 @@ impl Machine {
                 return None;
             }
         };
-        match settings.credentials {
-            CredentialsType::AccessKey | CredentialsType::Token => Some(Action::ReadCredentials {
-                key: key.clone(),
-                pass: id,
-                type_: settings.credentials,
-                secret: settings.secret.clone(),
-            }),
-            other => {
-                let message = format!(
-                    "credentials of type {other:?} are not supported by this version; use AccessKey or Token"
-                );
-                self.end_pass(key, Some(stalled("CredentialsUnsupported", message)), now);
-                None
-            }
-        }
+        Some(Action::ReadCredentials {
+            key: key.clone(),
+            pass: id,
+            type_: settings.credentials,
+            secret: settings.secret.clone(),
+            project: settings.project_id.clone(),
+        })
     }
 
     /// The interval of a source; the API's default where its spec can't be read.
@@ -126,8 +118,8 @@ impl Machine {
         let listing = match result {
             Ok(listing) => listing,
             Err(ListingError { failure, rejected }) => {
-                if let (true, Some(fingerprint)) = (rejected, pass.key) {
-                    self.reject_key(key, fingerprint, now);
+                if let (Some(rejection), Some(fingerprint)) = (rejected, pass.key) {
+                    self.reject_key(key, fingerprint, rejection, now);
                 }
                 return self.end_pass(key, Some(failure), now);
             }

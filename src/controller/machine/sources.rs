@@ -36,8 +36,8 @@ impl Machine {
         state.source = source;
         state.report_after = None;
         if spec_changed {
-            // They may be those of another Secret.
-            state.credentials = None;
+            // It may name another Secret.
+            state.identity = None;
         }
         if state.source.deleting {
             // Orphaning and garbage collection win: nothing more is written for it.

@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::credentials::REJECTIONS;
-use crate::api::ModelArtsPoolSourceStatus;
 use crate::api::conditions::READY;
+use crate::api::{CredentialsType, ModelArtsPoolSourceStatus};
 use crate::controller::events::{Edit, News, Removal};
 use crate::controller::report::{PassFailure, PruneHalt, Report};
 use crate::controller::source::Source;
 use crate::mirror::{Desired, Fingerprint, Freshness, Owner, Presence, Question, Skip};
-use crate::modelarts::{Credentials, Reason};
+use crate::modelarts::{Identity, KeyPrint, Reason};
 
 /// One source.
 pub(super) struct SourceState {
@@ -49,8 +49,10 @@ pub(super) struct SourceState {
     pub(super) look: Option<Instant>,
     /// Pools of that listing that can't be mirrored at all.
     pub(super) unmirrorable: Vec<Skip>,
-    /// The last credentials: used on while the API server can't be asked for the Secret.
-    pub(super) credentials: Option<Arc<Credentials>>,
+    /// Who it is: used on while the API server can't be asked for the Secret.
+    pub(super) identity: Option<Arc<Identity>>,
+    /// Who it was in the last pass that found that out, also with a former spec.
+    pub(super) last_key: Option<KeyPrint>,
     /// Checks of this source that were begun, and that succeeded: a write that could act against a
     /// deletion waits for a check begun after its cause.
     pub(super) checks_begun: u64,
@@ -59,7 +61,7 @@ pub(super) struct SourceState {
     /// Pools that wait for a check.
     pub(super) unchecked: BTreeSet<Arc<str>>,
     /// The key that was rejected, and until when this source does not use it.
-    pub(super) rejected: Option<(u64, Instant)>,
+    pub(super) rejected: Option<(KeyPrint, Instant)>,
     /// When a key was rejected before this process began, as the status says.
     pub(super) rejected_at: Option<Timestamp>,
     /// What the status is to say, in order, each with a number of its own.
@@ -90,8 +92,8 @@ pub(super) struct Pass {
     pub(super) started: Timestamp,
     pub(super) generation: i64,
     pub(super) refresh: Option<String>,
-    /// Fingerprint of the credentials it uses.
-    pub(super) key: Option<u64>,
+    /// The credentials it uses.
+    pub(super) key: Option<KeyPrint>,
     /// When the listing was complete.
     pub(super) listed: Option<Instant>,
     /// Whether its listing is under way.
@@ -186,7 +188,8 @@ impl SourceState {
             settling: None,
             look: None,
             unmirrorable: Vec::new(),
-            credentials: None,
+            identity: None,
+            last_key: None,
             checks_begun: 0,
             checked: 0,
             checking: false,
@@ -203,6 +206,12 @@ impl SourceState {
 
     pub(super) fn suspended(&self) -> bool {
         self.source.settings.as_ref().is_ok_and(|s| s.suspend)
+    }
+
+    /// The kind of its credentials, where its spec can be read.
+    pub(super) fn credentials_type(&self) -> Option<CredentialsType> {
+        let settings = self.source.settings.as_ref();
+        settings.ok().map(|settings| settings.credentials)
     }
 
     /// The request for a refresh that no pass has answered.

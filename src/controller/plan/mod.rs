@@ -12,12 +12,13 @@ use kube::Client;
 use serde_json::Value;
 
 use self::run::Run;
+use super::ambient::AmbientNamespaces;
 use super::events::Event;
 use super::key::Key;
 use super::machine::Now;
 use crate::api::ModelArtsPoolSourceStatus;
 use crate::mirror::Skip;
-use crate::modelarts::HttpClient;
+use crate::modelarts::Cloud;
 
 pub use cluster::objects;
 pub use known::{Known, Objects};
@@ -29,6 +30,8 @@ pub struct PlanRequest {
     pub known: Known,
     /// Where the credentials come from; not asked for a saved listing.
     pub credentials: CredentialsFrom,
+    /// Who may be to the cloud who this process is.
+    pub ambient: AmbientNamespaces,
     /// Where the pools come from.
     pub pools: Pools,
     /// When the pass begins.
@@ -48,7 +51,7 @@ pub enum CredentialsFrom {
 /// Where the pools of a plan come from.
 pub enum Pools {
     /// From the cloud.
-    Cloud(HttpClient),
+    Cloud(Cloud),
     /// From a saved listing: the body of an answer of ListPools.
     Saved(Vec<u8>),
 }

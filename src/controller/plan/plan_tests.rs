@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::*;
 use crate::api::{API_VERSION, SOURCE_KIND};
-use crate::modelarts::HttpOptions;
+use crate::modelarts::{AmbientOptions, HttpOptions};
 
 fn object(value: Value) -> DynamicObject {
     serde_json::from_value(value).expect("an object")
@@ -41,6 +41,7 @@ fn request(known: Known, listing: &str) -> PlanRequest {
     PlanRequest {
         known,
         credentials: CredentialsFrom::Nowhere,
+        ambient: AmbientNamespaces::default(),
         pools: Pools::Saved(listing.as_bytes().to_vec()),
         now: Now {
             instant: Instant::now(),
@@ -252,13 +253,14 @@ async fn a_key_that_was_just_rejected_is_not_tried() {
     let secret = json!({"stringData": {}, "data": {"accessKey": "QUs=", "secretKey": "U0s="}});
     let secret: Secret = serde_json::from_value(secret).expect("a Secret");
     // Any request would fail otherwise: nobody listens there, and the host is not allowed.
-    let http = HttpClient::new(HttpOptions::default()).expect("a client");
+    let cloud = Cloud::new(HttpOptions::default(), AmbientOptions::default());
+    let cloud = cloud.expect("connections");
     for (minutes, words) in [(4, "rejected the key a moment ago"), (6, "EndpointRefused")] {
         let spec = json!({"endpoint": "http://127.0.0.1:1"});
         let mut request = request(known(&spec, &BTreeMap::new()), "");
         request.known.source.status = serde_json::from_value(status.clone()).expect("a status");
         request.credentials = CredentialsFrom::File(Box::new(secret.clone()), "it".to_owned());
-        request.pools = Pools::Cloud(http.clone());
+        request.pools = Pools::Cloud(cloud.clone());
         request.now.wall += Duration::from_mins(minutes);
         let problem = plan(request).await.expect_err(words);
         assert!(problem.contains(words), "{problem}");

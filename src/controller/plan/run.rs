@@ -6,19 +6,22 @@ use serde_json::Value;
 
 use super::dry_run::{DryRun, observed};
 use super::view::{self, Views};
-use super::{Change, CredentialsFrom, Known, Operation, Plan, PlanRequest, Pools, known};
+use super::{
+    AmbientNamespaces, Change, CredentialsFrom, Known, Operation, Plan, PlanRequest, Pools, known,
+};
 use crate::api::CredentialsType;
 use crate::controller::events::Event;
 use crate::controller::fetch::{self, Listing};
+use crate::controller::identity::{ambient_identity, credentials_of, read_credentials};
 use crate::controller::key::Key;
 use crate::controller::machine::{
-    Action, Confirmation, CredentialsError, Input, Limits, Machine, Notice, Now, SecretCredentials,
+    Action, Confirmation, CredentialsError, Input, Limits, Machine, Notice, Now, SourceIdentity,
 };
 use crate::controller::report::PassResult;
 use crate::controller::source::{Settings, Source};
 use crate::mirror::PoolShape;
 use crate::mirror::apply::WriteError;
-use crate::modelarts::{self, Credentials, HttpClient, InvalidItem, Pool, PoolSink};
+use crate::modelarts::{self, Cloud, Credentials, Identity, InvalidItem, Pool, PoolSink};
 
 /// One feeding of the machine.
 pub(super) struct Run {
@@ -27,6 +30,7 @@ pub(super) struct Run {
     key: Key,
     known: Known,
     credentials: CredentialsFrom,
+    ambient: AmbientNamespaces,
     pools: Pools,
     pub(super) api: DryRun,
     shape: Arc<PoolShape>,
@@ -39,15 +43,12 @@ pub(super) struct Run {
 impl Run {
     pub(super) fn new(request: PlanRequest) -> Self {
         let PlanRequest {
-            mut known,
+            known,
             credentials,
+            ambient,
             pools,
             now,
         } = request;
-        // A saved listing needs no credentials, also where this version has none of their type.
-        if let (Pools::Saved(_), Ok(settings)) = (&pools, &mut known.source.settings) {
-            settings.credentials = CredentialsType::Token;
-        }
         // Nothing is under way but this: what is not answered must not be waited for.
         let limits = Limits {
             passes: usize::MAX,
@@ -62,6 +63,7 @@ impl Run {
             key,
             known,
             credentials,
+            ambient,
             pools,
             api,
             shape: Arc::new(PoolShape::of_the_crd()),
@@ -126,43 +128,22 @@ impl Run {
                 pass,
                 type_,
                 secret,
+                project,
             } => {
-                let read = match (&self.pools, &self.credentials) {
-                    (Pools::Saved(_), _) => Ok(none(self.now)),
-                    (_, CredentialsFrom::Cluster(client)) => {
-                        let namespace = &key.namespace;
-                        let read =
-                            fetch::read_credentials(client.clone(), namespace, type_, &secret);
-                        match read.await {
-                            // Not the controller's rights: those of who asks.
-                            Err(CredentialsError::ApiServer(WriteError::Forbidden(message))) => {
-                                return Err(format!(
-                                    "your user of the cluster may not get the Secret {namespace}/{secret}: {message}; get that right, or give it with --secret-file"
-                                ));
-                            }
-                            read => read,
-                        }
-                    }
-                    (_, CredentialsFrom::File(secret, shown)) => {
-                        fetch::credentials_of(*secret.clone(), type_, shown)
-                    }
-                    (_, CredentialsFrom::Nowhere) => {
-                        return Err("there are no credentials to ask the cloud with".to_owned());
-                    }
-                };
-                self.tell(Input::CredentialsRead(key, pass, read));
+                let found = self.identity(&key, type_, &secret, &project).await?;
+                self.tell(Input::CredentialsRead(key, pass, found));
             }
             Action::List {
                 key,
                 pass,
                 settings,
-                credentials,
+                identity,
                 ..
             } => {
                 let result = match &self.pools {
-                    Pools::Cloud(http) => {
-                        let (http, shape) = (http.clone(), self.shape.clone());
-                        fetch::list(http, key.clone(), *settings, credentials, vec![], shape).await
+                    Pools::Cloud(cloud) => {
+                        let (cloud, shape) = (cloud.clone(), self.shape.clone());
+                        fetch::list(cloud, key.clone(), *settings, identity, vec![], shape).await
                     }
                     Pools::Saved(body) => Ok(self.saved(body, &settings)?),
                 };
@@ -191,12 +172,12 @@ impl Run {
                 key,
                 pass,
                 settings,
-                credentials,
+                identity,
                 pools,
             } => {
                 let answers = match &self.pools {
-                    Pools::Cloud(http) => {
-                        fetch::confirm(http.clone(), *settings, credentials, pools).await
+                    Pools::Cloud(cloud) => {
+                        fetch::confirm(cloud.clone(), *settings, identity, pools).await
                     }
                     // A file answers nothing: what the cloud would be asked is said instead.
                     Pools::Saved(_) => {
@@ -215,16 +196,53 @@ impl Run {
         Ok(())
     }
 
+    /// Who the source is to the cloud.
+    async fn identity(
+        &self,
+        key: &Key,
+        type_: CredentialsType,
+        secret: &str,
+        project: &str,
+    ) -> Result<Result<SourceIdentity, CredentialsError>, String> {
+        let own = match type_ {
+            CredentialsType::AccessKey | CredentialsType::Token | CredentialsType::Password => None,
+            CredentialsType::Agency => Some(Identity::Agency),
+            CredentialsType::PodIdentity => Some(Identity::PodIdentity),
+        };
+        Ok(match (&self.pools, &self.credentials) {
+            (Pools::Saved(_), _) => Ok(none(self.now)),
+            (_, CredentialsFrom::File(secret, shown)) => {
+                credentials_of(*secret.clone(), type_, shown)
+            }
+            (_, CredentialsFrom::Cluster(_) | CredentialsFrom::Nowhere) if let Some(own) = own => {
+                ambient_identity(&self.ambient, own, key, project)
+            }
+            (_, CredentialsFrom::Cluster(client)) => {
+                let namespace = &key.namespace;
+                match read_credentials(client.clone(), namespace, type_, secret).await {
+                    // Not the controller's rights: those of who asks.
+                    Err(CredentialsError::ApiServer(WriteError::Forbidden(message))) => {
+                        return Err(format!(
+                            "your user of the cluster may not get the Secret {namespace}/{secret}: {message}; get that right, or give it with --secret-file"
+                        ));
+                    }
+                    read => read,
+                }
+            }
+            (_, CredentialsFrom::Nowhere) => {
+                return Err("--offline asks no cluster for the credentials: give them with --secret-file, or a saved listing with --from-file".to_owned());
+            }
+        })
+    }
+
     /// The pools as the cloud sends them.
     pub(super) async fn listing(mut self) -> Result<Vec<String>, String> {
         while let Some(action) = self.machine.next_action(self.now) {
             match action {
                 Action::List {
-                    settings,
-                    credentials,
-                    ..
-                } if let Pools::Cloud(http) = self.pools => {
-                    return texts(http, *settings, credentials).await;
+                    settings, identity, ..
+                } if let Pools::Cloud(cloud) = self.pools => {
+                    return texts(&cloud, &settings, &identity).await;
                 }
                 other => self.perform(other).await?,
             }
@@ -317,26 +335,20 @@ impl Run {
 }
 
 /// Stands for credentials where none are used. Changed just now: an old rejection means others.
-fn none(now: Now) -> SecretCredentials {
-    SecretCredentials {
-        credentials: Credentials::Token("none".into()),
+fn none(now: Now) -> SourceIdentity {
+    SourceIdentity {
+        identity: Identity::Fixed(Credentials::Token("none".into())),
         changed: Some(now.wall),
     }
 }
 
 async fn texts(
-    http: HttpClient,
-    settings: Settings,
-    credentials: Arc<Credentials>,
+    cloud: &Cloud,
+    settings: &Settings,
+    identity: &Identity,
 ) -> Result<Vec<String>, String> {
-    let Settings {
-        endpoint,
-        project_id,
-        selection,
-        ..
-    } = settings;
-    let client = modelarts::Client::new(http, endpoint, project_id, credentials);
-    let listed = modelarts::list(&client, &selection, Texts::default()).await;
+    let client = fetch::client(cloud, settings, identity).map_err(|e| e.to_string())?;
+    let listed = modelarts::list(&client, &settings.selection, Texts::default()).await;
     listed.map(|texts| texts.0).map_err(|e| e.to_string())
 }
 

@@ -187,7 +187,8 @@ fn debug_shows_no_secret() {
         shown.contains(DEFAULT_PROJECT_ID) && !shown.contains("hunter"),
         "{shown}"
     );
-    let headers = client.headers("/", "").expect("headers");
+    let credentials = key("AK", "hunter2", Some("hunter3"));
+    let headers = client.headers("/", "", &credentials).expect("headers");
     let shown = format!("{headers:?}");
     assert!(
         headers.contains_key("x-security-token") && !shown.contains("hunter"),

@@ -4,6 +4,7 @@
 //! Here: what the tests share.
 
 mod access;
+mod issued;
 mod limits;
 mod listing;
 mod loopback;
@@ -68,7 +69,7 @@ fn client(url: &str, credentials: Credentials, options: HttpOptions) -> Client {
         HttpClient::new(options).expect("a client"),
         url.parse().expect(url),
         DEFAULT_PROJECT_ID.to_owned(),
-        Arc::new(credentials),
+        credentials,
     )
 }
 

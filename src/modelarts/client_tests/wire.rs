@@ -223,12 +223,7 @@ async fn what_no_header_can_carry_is_an_error_and_is_not_sent() {
         ("p", Credentials::Token("hunter2\u{0}".into())),
     ] {
         let endpoint = server.url().parse().expect("an endpoint");
-        let client = Client::new(
-            http.clone(),
-            endpoint,
-            project.to_owned(),
-            Arc::new(credentials),
-        );
+        let client = Client::new(http.clone(), endpoint, project.to_owned(), credentials);
         let error = listed(&client, &all()).await.expect_err("an error");
         assert_eq!(error.reason(), Reason::InvalidRequest, "{error}");
         assert!(!format!("{error:?}").contains("hunter2"), "{error}");

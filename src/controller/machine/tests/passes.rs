@@ -5,7 +5,7 @@ use serde_json::json;
 use super::SECOND;
 use super::rig::{Rig, failure, key, uid, unavailable};
 use crate::controller::fetch::Listing;
-use crate::controller::machine::{Action, CredentialsError, Input};
+use crate::controller::machine::{Action, CredentialsError, Input, Rejection};
 use crate::mirror::Step;
 use crate::mirror::apply::WriteError;
 
@@ -50,6 +50,62 @@ fn a_key_rejected_for_one_source_is_told_by_all_and_tried_by_none() {
     assert!(rig.listings > 1, "and then again");
 }
 
+/// With sources that have these passwords of one user, the first of which IAM has just rejected.
+fn with_a_rejected_password(passwords: &[(&'static str, &'static str)]) -> Rig {
+    let mut rig = Rig::new();
+    rig.spec = json!({"credentials": {"type": "Password", "secretRef": {"name": "keys"}}});
+    let mut refused = failure("CredentialsRejected", None, true);
+    refused.rejected = Some(Rejection::User);
+    rig.cloud = Err(refused);
+    for (source, password) in passwords {
+        rig.passwords.insert(source, password);
+        rig.see_source(source, &json!({}));
+        rig.run();
+    }
+    assert_eq!(rig.listings, 1);
+    rig
+}
+
+#[test]
+fn a_rejected_password_stops_its_user_for_a_quarter_of_an_hour() {
+    let sources = [("same", "wrong"), ("shared", "wrong"), ("other", "unknown")];
+    let mut rig = with_a_rejected_password(&sources);
+    for (source, _) in &sources[1..] {
+        let conditions = rig.status(source).conditions.as_ref();
+        let ready = &conditions.expect("conditions")[0];
+        assert_eq!(ready.reason, "CredentialsRejected", "{source}");
+        assert!(ready.message.contains("user"), "{}", ready.message);
+    }
+    // A key is another matter.
+    rig.spec = json!({});
+    rig.see_source("with-a-token", &json!({}));
+    rig.run();
+    assert_eq!(rig.listings, 2);
+    rig.see_source(
+        "with-a-token",
+        &json!({"deletionTimestamp": "2026-01-01T00:00:00Z"}),
+    );
+    rig.run_for(899 * SECOND);
+    assert_eq!(rig.listings, 2, "not for a quarter of an hour");
+    rig.run_for(61 * SECOND);
+    assert!(rig.listings > 2, "and then again");
+}
+
+#[test]
+fn a_changed_password_is_tried_though_its_user_is_stopped() {
+    let mut rig = with_a_rejected_password(&[("a", "wrong"), ("b", "wrong"), ("c", "unknown")]);
+    rig.cloud = Ok(std::collections::BTreeMap::new());
+    rig.passwords.insert("b", "right");
+    rig.run_for(61 * SECOND);
+    let ready = |rig: &Rig, source: &str| {
+        let conditions = rig.status(source).conditions.as_ref();
+        conditions.expect("conditions")[0].status.clone()
+    };
+    // What is not changed is still not tried.
+    let now = ["a", "b", "c"].map(|source| ready(&rig, source));
+    assert_eq!(now, ["False", "True", "False"]);
+}
+
 #[test]
 fn sources_that_share_a_key_prove_it_one_after_the_other() {
     let mut rig = Rig::new();
@@ -89,6 +145,17 @@ fn a_key_that_was_rejected_before_a_restart_is_not_tried_at_once() {
     rig.see_source_with("s", &json!({}), &status);
     rig.run_for(239 * SECOND);
     assert_eq!(rig.listings, 0, "until five minutes after the rejection");
+    rig.run_for(61 * SECOND);
+    assert!(rig.listings > 0);
+
+    // The user of a password for longer.
+    let mut rig = Rig::new();
+    rig.now.wall = "2026-01-01T00:01:00Z".parse().expect("a time");
+    rig.spec = json!({"credentials": {"type": "Password", "secretRef": {"name": "keys"}}});
+    rig.passwords.insert("s", "wrong");
+    rig.see_source_with("s", &json!({}), &status);
+    rig.run_for(839 * SECOND);
+    assert_eq!(rig.listings, 0, "until a quarter of an hour after it");
     rig.run_for(61 * SECOND);
     assert!(rig.listings > 0);
 

@@ -13,14 +13,14 @@ use crate::controller::events::Event;
 use crate::controller::fetch::Listing;
 use crate::controller::key::Key;
 use crate::controller::machine::{
-    Action, Confirmation, Input, Limits, ListingError, Machine, Now, PoolAnswer, SecretCredentials,
-    WriteOrder, WriteTicket,
+    Action, Confirmation, Input, Limits, ListingError, Machine, Now, PoolAnswer, Rejection,
+    SourceIdentity, WriteOrder, WriteTicket,
 };
 use crate::controller::report::PassFailure;
 use crate::controller::source::Source;
 use crate::mirror::apply::{WriteError, Written};
 use crate::mirror::{PoolShape, Skip, SkipReason, Step, desired};
-use crate::modelarts::Credentials;
+use crate::modelarts::{Credentials, Identity, Password};
 
 pub(super) const NAMESPACE: &str = "ns";
 
@@ -50,6 +50,8 @@ pub(super) struct Rig {
     pub(super) events: Vec<Event>,
     /// When the Secret was changed last.
     pub(super) secret_changed: Option<Timestamp>,
+    /// The passwords of sources that have one.
+    pub(super) passwords: BTreeMap<&'static str, &'static str>,
     /// What the specs of sources that are seen from now on say beside the least.
     pub(super) spec: Value,
     /// Pools that are listed and too large to be mirrored.
@@ -84,6 +86,7 @@ impl Rig {
             shown: Vec::new(),
             events: Vec::new(),
             secret_changed: None,
+            passwords: BTreeMap::new(),
             spec: json!({}),
             too_large: Vec::new(),
             left_out: BTreeSet::new(),
@@ -346,13 +349,12 @@ impl Rig {
     pub(super) fn perform(&mut self, action: Action) -> Option<(WriteTicket, WriteOrder)> {
         match action {
             Action::ReadCredentials { key, pass, .. } => {
-                let token = [("token".to_owned(), b"t".to_vec())].into();
-                let credentials = Credentials::token(&token).expect("a token");
+                let identity = self.identity(&key.name);
                 self.input(Input::CredentialsRead(
                     key,
                     pass,
-                    Ok(SecretCredentials {
-                        credentials,
+                    Ok(SourceIdentity {
+                        identity,
                         changed: self.secret_changed,
                     }),
                 ));
@@ -410,6 +412,18 @@ impl Rig {
 }
 
 impl Rig {
+    /// Who a source is to the cloud: all have one token, but for those with a password of the one user.
+    fn identity(&self, source: &str) -> Identity {
+        match self.passwords.get(source) {
+            None => Identity::Fixed(Credentials::Token("t".into())),
+            Some(password) => Identity::Password(Password {
+                username: "u".to_owned(),
+                password: (*password).into(),
+                domain_name: "d".to_owned(),
+            }),
+        }
+    }
+
     fn confirm(&mut self, pools: &[Arc<str>]) -> Confirmation {
         let mut confirmation = Confirmation {
             failure: self.show_failure.clone(),
@@ -456,7 +470,7 @@ pub(super) fn failure(
             stalled: rejected,
             retry_after,
         },
-        rejected,
+        rejected: rejected.then_some(Rejection::Key),
     }
 }
 
