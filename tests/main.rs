@@ -37,6 +37,7 @@ mod official_sdk_signs_as_we_do;
 mod old_data_says_so;
 mod one_pool_spoils_nothing;
 mod others_are_left_alone;
+mod plan_credentials;
 mod plan_from_files;
 mod plan_is_what_is_written;
 mod plan_keeps_secrets;

@@ -21,7 +21,7 @@ use crate::runtime::metrics::{Metrics, observer};
 use crate::runtime::{kubernetes, server, shutdown};
 
 /// Where every ECS finds its metadata service.
-const DEFAULT_METADATA_ENDPOINT: &str = "http://169.254.169.254";
+pub(super) const DEFAULT_METADATA_ENDPOINT: &str = "http://169.254.169.254";
 
 /// Runs the controller until SIGTERM or SIGINT.
 ///

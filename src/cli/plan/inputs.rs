@@ -16,7 +16,7 @@ use crate::controller::plan::{
     CredentialsFrom, Known, Objects, PlanRequest, Pools, Texts, objects,
 };
 use crate::controller::{AmbientNamespaces, Key, Now};
-use crate::modelarts::{AmbientOptions, Cloud, HttpOptions, PoolSink as _, read_saved};
+use crate::modelarts::{Cloud, HttpOptions, PoolSink as _, read_saved};
 use crate::runtime::kubernetes;
 
 /// The namespace of a source whose file names none, where no kubeconfig is read.
@@ -66,6 +66,8 @@ impl Inputs {
             redact: _,
             ca_file,
             allowed_endpoints,
+            ambient_credentials_namespaces,
+            metadata_endpoint,
         } = args;
         let source = match (source, filename) {
             (Some(_), Some(_)) => {
@@ -93,7 +95,7 @@ impl Inputs {
                     allowed: run::allowed(&allowed_endpoints)?,
                     ..HttpOptions::default()
                 },
-                AmbientOptions::default(),
+                run::ambient_options(&metadata_endpoint)?,
             )?),
         };
         let mirrors = mirrors_file.as_deref().map(files::mirrors).transpose()?;
@@ -109,7 +111,7 @@ impl Inputs {
             pools,
             mirrors,
             credentials,
-            ambient: AmbientNamespaces::default(),
+            ambient: run::ambient_namespaces(&ambient_credentials_namespaces)?,
             offline,
         })
     }

@@ -98,6 +98,25 @@ pub struct PlanArgs {
     )]
     // Parsed later: clap would show a refused one with the password that someone wrote into it.
     allowed_endpoints: Vec<String>,
+
+    /// Namespaces whose sources are planned with the identity of where plan runs, where their credentials are of
+    /// type Agency or PodIdentity, as of run; none by default.
+    #[arg(
+        long,
+        value_name = "NS[=PROJECT],...",
+        value_delimiter = ',',
+        env = "MODELARTS_POOL_CONTROLLER_PLAN_AMBIENT_CREDENTIALS_NAMESPACES"
+    )]
+    ambient_credentials_namespaces: Vec<String>,
+
+    /// Origin of the metadata service, as of run.
+    #[arg(
+        long,
+        value_name = "URL",
+        default_value = super::run::DEFAULT_METADATA_ENDPOINT,
+        env = "MODELARTS_POOL_CONTROLLER_PLAN_METADATA_ENDPOINT"
+    )]
+    metadata_endpoint: String,
 }
 
 /// Form of a plan.
