@@ -19,7 +19,7 @@ use super::identity::identity;
 use super::key::Key;
 use super::machine::{Action, Input, Limits, Machine, Notice, Now, WriteOrder, WriteTicket};
 use super::source::Source;
-use super::watch::{WatchEvent, sources, watch};
+use super::watch::{WatchEvent, client_for_a_watch, sources, watch};
 use crate::api::{API_VERSION, CONTROLLER_NAME, ModelArtsPoolSourceStatus, SOURCE_KIND};
 use crate::mirror::apply::{Write, WriteError, call, mirrors, perform};
 use crate::mirror::{Observed, PoolShape};
@@ -162,9 +162,10 @@ fn watch_ids(namespaces: &[String]) -> impl Iterator<Item = WatchId> {
 
 fn watches(options: &Options) -> SelectAll<impl Stream<Item = (WatchId, WatchEvent)> + use<>> {
     let streams = watch_ids(&options.namespaces).map(|id| {
+        let client = client_for_a_watch(&options.client);
         let api = match id.0 {
-            Watched::Sources => sources(&options.client, id.1.as_deref()),
-            Watched::Mirrors => mirrors(&options.client, id.1.as_deref()),
+            Watched::Sources => sources(&client, id.1.as_deref()),
+            Watched::Mirrors => mirrors(&client, id.1.as_deref()),
         };
         watch(api).map(move |event| (id.clone(), event)).boxed()
     });

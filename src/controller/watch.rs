@@ -1,27 +1,33 @@
 //! Watches of sources and mirrors that recover by themselves and say what is wrong meanwhile.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::stream::{BoxStream, StreamExt, unfold};
 use kube::api::{Api, DynamicObject};
+use kube::client::Body;
 use kube::core::ApiResource;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Client, CustomResourceExt as _};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
+use tower::{BoxError, service_fn};
 
 use crate::api::ModelArtsPoolSource;
-use crate::mirror::apply::chain;
+use crate::mirror::apply::{chain, retry_after};
+use crate::runtime::kubernetes::WATCH_SECONDS;
 
-/// How long one watch lasts before it is begun again, in seconds.
-pub(crate) const WATCH_SECONDS: u32 = 120;
 /// Objects of one page of a relist: few enough that a page is small beside what is kept.
 const PAGE_SIZE: u32 = 250;
 /// First and longest wait before a failed watch is tried again. Short: until the watch is back, an
 /// edit stays unseen.
 const MIN_BACKOFF: Duration = Duration::from_millis(100);
 const MAX_BACKOFF: Duration = Duration::from_secs(1);
-/// A watch that fails again within this time waits longer.
+/// A watch that fails or ends again within this time waits longer.
 const SETTLED_AFTER: Duration = Duration::from_secs(10);
+/// How long the answer to a list or a watch may take to begin.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// The longest that a server is obeyed that asks to wait.
+const MAX_ASKED: Duration = Duration::from_mins(1);
 
 /// What a watch shows.
 #[derive(Debug)]
@@ -49,14 +55,74 @@ pub(super) fn sources(client: &Client, namespace: Option<&str>) -> Api<DynamicOb
     }
 }
 
+/// A client for one watch. kube's watcher begins a watch again at once where it ended without an error,
+/// and waits for an answer for ever.
+pub(super) fn client_for_a_watch(client: &Client) -> Client {
+    let namespace = client.default_namespace().to_owned();
+    let (client, pace) = (client.clone(), Arc::new(Mutex::new(Pace::default())));
+    let send = move |request: axum::http::Request<Body>| {
+        let (client, pace) = (client.clone(), pace.clone());
+        async move {
+            let uri = request.uri();
+            if uri
+                .query()
+                .is_some_and(|query| query.contains("watch=true"))
+            {
+                let (at, is_slow) = lock(&pace).next(Instant::now());
+                if is_slow {
+                    tracing::warn!(
+                        path = uri.path(),
+                        "the API server ends each watch as soon as it has begun; going on, once a second"
+                    );
+                }
+                tokio::time::sleep_until(at).await;
+            }
+            match timeout(ANSWER_TIMEOUT, client.send(request)).await {
+                Ok(answer) => answer.map_err(BoxError::from),
+                Err(_) => Err(format!("no answer within {} s", ANSWER_TIMEOUT.as_secs()).into()),
+            }
+        }
+    };
+    Client::new(service_fn(send), namespace)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Each change is whole: a panic elsewhere leaves nothing half done.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// When a watch that has ended is begun again.
+#[derive(Debug, Default)]
+struct Pace {
+    begun: Option<Instant>,
+    wait: Duration,
+}
+
+impl Pace {
+    /// When the watch that is asked for at `now` begins: at once where the last one lasted, else later
+    /// with each that does not. And whether this is the first to wait for longest.
+    fn next(&mut self, now: Instant) -> (Instant, bool) {
+        let before = self.wait;
+        let begun = self.begun.filter(|begun| now - *begun < SETTLED_AFTER);
+        self.wait = match begun {
+            Some(_) => (self.wait * 2).clamp(MIN_BACKOFF, MAX_BACKOFF),
+            None => Duration::ZERO,
+        };
+        let at = begun.map_or(now, |begun| (begun + self.wait).max(now));
+        self.begun = Some(at);
+        (at, self.wait == MAX_BACKOFF && before < MAX_BACKOFF)
+    }
+}
+
 struct State {
     api: Api<DynamicObject>,
     stream: BoxStream<'static, watcher::Result<Event<DynamicObject>>>,
     /// When it failed last.
     failed: Option<Instant>,
-    /// How long it then waited.
+    /// How long it then waited by itself.
     backoff: Duration,
-    wait: bool,
+    /// How long it waits before it goes on.
+    wait: Option<Duration>,
 }
 
 /// Watches what `api` names, for ever.
@@ -66,7 +132,7 @@ pub(super) fn watch(api: Api<DynamicObject>) -> BoxStream<'static, WatchEvent> {
         api,
         failed: None,
         backoff: MIN_BACKOFF,
-        wait: false,
+        wait: None,
     };
     unfold(state, next).boxed()
 }
@@ -80,10 +146,10 @@ fn begin(api: &Api<DynamicObject>) -> BoxStream<'static, watcher::Result<Event<D
 }
 
 async fn next(mut state: State) -> Option<(WatchEvent, State)> {
-    if std::mem::take(&mut state.wait) {
-        tokio::time::sleep(state.backoff).await;
+    if let Some(wait) = state.wait.take() {
+        tokio::time::sleep(wait).await;
     }
-    let failure = match state.stream.next().await {
+    let (failure, asked) = match state.stream.next().await {
         Some(Ok(event)) => {
             let event = match event {
                 Event::Init => WatchEvent::Relisting,
@@ -95,8 +161,8 @@ async fn next(mut state: State) -> Option<(WatchEvent, State)> {
             };
             return Some((event, state));
         }
-        Some(Err(error)) => chain(&error),
-        None => "the watch ended".to_owned(),
+        Some(Err(error)) => (chain(&error), asked(&error)),
+        None => ("the watch ended".to_owned(), None),
     };
     // Listed anew after each failure: a watcher that goes on at its old version shows nothing by which
     // to tell that it works again, and after a 410 at its begin never would.
@@ -109,8 +175,22 @@ async fn next(mut state: State) -> Option<(WatchEvent, State)> {
         MIN_BACKOFF
     };
     state.failed = Some(now);
-    state.wait = true;
+    state.wait = Some(state.backoff.max(asked.unwrap_or_default()));
     Some((WatchEvent::Failed(failure), state))
+}
+
+/// How long the API server asks to wait.
+fn asked(error: &watcher::Error) -> Option<Duration> {
+    use watcher::Error::{InitialListFailed, WatchError, WatchFailed, WatchStartFailed};
+    let (InitialListFailed(kube::Error::Api(status))
+    | WatchStartFailed(kube::Error::Api(status))
+    | WatchFailed(kube::Error::Api(status))
+    | WatchError(status)) = error
+    else {
+        return None;
+    };
+    let asked = retry_after(status).map(Duration::from_secs);
+    asked.map(|asked| asked.min(MAX_ASKED))
 }
 
 #[cfg(test)]

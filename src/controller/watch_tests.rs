@@ -1,9 +1,10 @@
 use std::convert::Infallible;
+use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use axum::body::Body;
 use kube::Client;
-use kube::client::Body;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -13,9 +14,19 @@ use super::*;
 fn api(
     answer: impl Fn(&str) -> (StatusCode, Value) + Clone + Send + Sync + 'static,
 ) -> (Api<DynamicObject>, Asked) {
+    api_of(move |what| {
+        let (status, body) = answer(what);
+        Some((status, format!("{body}\n").into()))
+    })
+}
+
+/// The same with any body, or without an answer.
+fn api_of(
+    answer: impl Fn(&str) -> Option<(StatusCode, Body)> + Clone + Send + Sync + 'static,
+) -> (Api<DynamicObject>, Asked) {
     let asked = Asked::default();
     let log = asked.clone();
-    let service = tower::service_fn(move |request: axum::http::Request<Body>| {
+    let service = tower::service_fn(move |request: axum::http::Request<kube::client::Body>| {
         let what = if request
             .uri()
             .query()
@@ -26,17 +37,17 @@ fn api(
             "list"
         };
         log.0.lock().expect("no panic").push((Instant::now(), what));
-        let (status, body) = answer(what);
+        let answer = answer(what);
         async move {
-            let mut body = body.to_string();
-            body.push('\n');
-            let response = axum::http::Response::builder()
-                .status(status)
-                .body(Body::from(body.into_bytes()));
+            let Some((status, body)) = answer else {
+                return std::future::pending().await;
+            };
+            let response = axum::http::Response::builder().status(status).body(body);
             Ok::<_, Infallible>(response.expect("a response"))
         }
     });
-    (sources(&Client::new(service, "ns"), None), asked)
+    let client = client_for_a_watch(&Client::new(service, "ns"));
+    (sources(&client, None), asked)
 }
 
 #[derive(Clone, Default)]
@@ -93,6 +104,107 @@ async fn an_expired_watch_is_begun_anew_with_a_list() {
         let relisted = events.iter().filter(|e| matches!(e, WatchEvent::Relisted));
         let relisted = relisted.count();
         assert!((55..=70).contains(&relisted), "{relisted} in a minute");
+    }
+}
+
+/// An API server that lists, and whose watches are `watch`.
+fn api_with_watches(
+    watch: impl Fn() -> Body + Clone + Send + Sync + 'static,
+) -> (Api<DynamicObject>, Asked) {
+    api_of(move |what| {
+        let body = if what == "list" {
+            list().1.to_string().into()
+        } else {
+            watch()
+        };
+        Some((StatusCode::OK, body))
+    })
+}
+
+/// The body of a watch that shows nothing and does not end.
+fn silent() -> Body {
+    Body::from_stream(futures::stream::pending::<io::Result<Vec<u8>>>())
+}
+
+#[tokio::test(start_paused = true)]
+async fn watches_that_end_at_once_are_begun_about_once_a_second() {
+    let (api, asked) = api_with_watches(Body::empty);
+    let events = a_minute_of(api).await;
+    let asked = asked.take();
+    let lists = asked.iter().filter(|(_, what)| *what == "list").count();
+    assert_eq!(lists, 1, "it goes on where it was");
+    assert!((55..=70).contains(&asked.len()), "{} requests", asked.len());
+    assert!(
+        matches!(events[..], [WatchEvent::Relisting, WatchEvent::Relisted]),
+        "{events:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_has_lasted_is_begun_again_at_once() {
+    let (api, asked) = api_with_watches(|| {
+        let end = Instant::now() + Duration::from_secs(WATCH_SECONDS.into());
+        Body::from_stream(futures::stream::once(async move {
+            tokio::time::sleep_until(end).await;
+            io::Result::Ok(Vec::new())
+        }))
+    });
+    a_minute_of(api).await;
+    let asked = asked.take();
+    let begun: Vec<u64> = asked
+        .iter()
+        .map(|(at, _)| (*at - asked[0].0).as_secs())
+        .collect();
+    assert_eq!(begun, [0, 0, 30, 60][..begun.len()], "{asked:?}");
+    assert!(begun.len() >= 3, "{begun:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_shows_nothing_is_given_up_in_time() {
+    let (api, asked) = api_with_watches(silent);
+    a_minute_of(api).await;
+    let asked = asked.take();
+    let last = asked
+        .iter()
+        .map(|(at, _)| *at - asked[0].0)
+        .collect::<Vec<_>>();
+    let limit = Duration::from_secs(u64::from(WATCH_SECONDS) + 10);
+    assert!(last.len() >= 3 && last[2] <= limit, "{last:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_never_answered_is_given_up_in_time_and_said() {
+    for silent in ["list", "watch"] {
+        let (api, asked) =
+            api_of(move |what| (what != silent).then(|| (list().0, list().1.to_string().into())));
+        let events = a_minute_of(api).await;
+        let told = events.iter().find_map(|e| match e {
+            WatchEvent::Failed(error) => Some(error),
+            _ => None,
+        });
+        let told = told.expect("it is said");
+        assert!(told.contains("no answer within 10 s"), "{told}");
+        let silences = asked.take();
+        let silences = silences.iter().filter(|(_, what)| *what == silent).count();
+        assert!((5..=6).contains(&silences), "{silent}: {silences} times");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_asks_to_wait_is_obeyed() {
+    for (asks, at_least) in [(7, 7), (3_600, 60)] {
+        let mut refusal = failure(429);
+        refusal["details"] = json!({"retryAfterSeconds": asks});
+        let (api, asked) = api(move |_| (StatusCode::TOO_MANY_REQUESTS, refusal.clone()));
+        let mut events = watch(api);
+        for _ in 0..6 {
+            events.next().await;
+        }
+        let asked = asked.take();
+        assert_eq!(asked.len(), 3);
+        for pair in asked.windows(2) {
+            assert_eq!((pair[1].0 - pair[0].0).as_secs(), at_least, "{asks}");
+        }
     }
 }
 

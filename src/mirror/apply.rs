@@ -337,11 +337,7 @@ fn classify_status(status: &Status) -> WriteError {
         404 => WriteError::NotFound(message),
         429 => WriteError::Throttled {
             message,
-            retry_after: status
-                .details
-                .as_ref()
-                .map(|d| u64::from(d.retry_after_seconds))
-                .filter(|s| *s > 0),
+            retry_after: retry_after(status),
         },
         403 if causes
             .into_iter()
@@ -362,6 +358,14 @@ fn classify_status(status: &Status) -> WriteError {
         }
         _ => WriteError::ServerError(message),
     }
+}
+
+/// How many seconds the API server asks to wait, where it says.
+pub(crate) fn retry_after(status: &Status) -> Option<u64> {
+    let details = status.details.as_ref();
+    details
+        .map(|d| u64::from(d.retry_after_seconds))
+        .filter(|s| *s > 0)
 }
 
 /// An error with its causes: kube's outermost message alone says little.

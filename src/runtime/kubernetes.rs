@@ -13,8 +13,11 @@ use super::lease::{Leadership, NotLeading};
 
 /// How long a connection may be silent. Longer than a watch lasts, so that a quiet watch is not cut,
 /// and bounded, so that a half-open connection is.
-const READ_TIMEOUT: Duration = Duration::from_secs(130);
+const READ_TIMEOUT: Duration = Duration::from_secs(WATCH_SECONDS as u64 + 10);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a watch lasts before it is begun again, in seconds. Short: a watch on a connection that is
+/// half open shows nothing, and the end that does not come is all by which to tell.
+pub const WATCH_SECONDS: u32 = 30;
 /// How an audit log names this program.
 const USER_AGENT: &str = concat!("modelarts-pool-controller/", env!("CARGO_PKG_VERSION"));
 
