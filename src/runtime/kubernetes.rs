@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use axum::http::{Method, Request};
-use kube::client::{Body, ClientBuilder};
+use kube::client::Body;
 use kube::{Client, Config};
 use reqwest::header::{self, HeaderValue};
 use tower::BoxError;
 use tower::filter::FilterLayer;
 
+use super::connections;
 use super::lease::{Leadership, NotLeading};
 
 /// How long a connection may be silent. Longer than a watch lasts, so that a quiet watch is not cut,
@@ -45,7 +46,8 @@ pub async fn client() -> Result<Client, String> {
 /// # Errors
 /// What of `config` can't be used.
 pub fn client_of(config: Config) -> Result<Client, String> {
-    Client::try_from(config).map_err(|e| unusable(&e))
+    let builder = connections::builder(config).map_err(|e| unusable(&e))?;
+    Ok(builder.build())
 }
 
 /// The same, which sends a request that may change something only while this replica may write. Any
@@ -64,7 +66,7 @@ pub fn client_of_leader(config: Config, leadership: Leadership) -> Result<Client
             Err(BoxError::from(NotLeading))
         }
     };
-    let builder = ClientBuilder::try_from(config).map_err(|e| unusable(&e))?;
+    let builder = connections::builder(config).map_err(|e| unusable(&e))?;
     Ok(builder.with_layer(&FilterLayer::new(check)).build())
 }
 

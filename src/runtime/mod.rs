@@ -1,5 +1,6 @@
 //! What every long-running part needs: logs, metrics, probes, the client, the lease, the end.
 
+mod connections;
 pub mod health;
 pub mod kubernetes;
 pub mod lease;
