@@ -8,7 +8,9 @@
 
 mod support;
 
+mod api_server_floods;
 mod api_server_outages;
+mod api_server_watches;
 mod chart_grants_what_is_needed;
 mod chart_is_installed;
 mod chart_is_sound;

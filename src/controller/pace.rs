@@ -117,15 +117,15 @@ impl ApiPause {
     }
 }
 
-/// So many failures in a row are the API server's, and not those of single mirrors.
+/// So many failures in a row are the API server's, and not those of a few mirrors.
 const MANY_FAILURES: u32 = 8;
 /// Failures that are further apart are not in a row: fewer mirrors than that fail, each at its own pace.
 const ROW_GAP: Duration = Duration::from_secs(10);
 /// How often a write is tried while all fail. Not longer, since a repair waits for it, too.
 const FAILING_PAUSE: Duration = Duration::from_secs(1);
 
-/// The pause of the writes to mirrors while the API server answers, and fails at one after the other: its
-/// etcd or a webhook is away. Its other answers do not end it.
+/// The pause of the writes to mirrors while the API server answers, and handles none of them: its etcd or a
+/// webhook is away, or it throttles them. That it handles other calls does not end it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct FailingPause {
     until: Option<Instant>,

@@ -4,6 +4,7 @@ use std::slice::from_ref;
 use std::sync::Arc;
 use std::time::Instant;
 
+use kube::Client;
 use modelarts_pool_controller::controller::{self, AmbientNamespaces};
 use modelarts_pool_controller::modelarts::{AllowedEndpoints, AmbientOptions, Cloud, HttpOptions};
 use modelarts_pool_controller::runtime::health::Health;
@@ -13,6 +14,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::env::{Env, client_of};
+use super::proxy::Proxy;
 
 /// A controller that runs until it is stopped or dropped.
 pub struct Controller {
@@ -32,9 +34,18 @@ impl Controller {
 
     /// As one of several replicas.
     pub async fn start_as(env: &Env, leadership: Leadership) -> Self {
+        let client = client_of(env.cluster, &agent_of(env)).await;
+        Self::start_with(env, client, leadership)
+    }
+
+    /// As the only replica, behind a proxy.
+    pub fn start_behind(env: &Env, proxy: &Proxy) -> Self {
+        Self::start_with(env, proxy.client(), Leadership::unquestioned())
+    }
+
+    fn start_with(env: &Env, client: Client, leadership: Leadership) -> Self {
         let metrics = Arc::new(Metrics::default());
         let health = Arc::new(Health::new(Instant::now()));
-        let agent = agent_of(env);
         let allowed = "http://127.0.0.1:*".parse().expect("a pattern");
         let http = HttpOptions {
             allowed: AllowedEndpoints(vec![allowed]),
@@ -46,7 +57,7 @@ impl Controller {
             pod_identity: None,
         };
         let options = controller::Options {
-            client: client_of(env.cluster, &agent).await,
+            client,
             leadership,
             namespaces: vec![env.namespace.clone()],
             cloud: Cloud::new(http, ambient).expect("connections"),
@@ -64,7 +75,7 @@ impl Controller {
         Self {
             metrics,
             health,
-            agent,
+            agent: agent_of(env),
             stop: Some(stop),
             task,
         }

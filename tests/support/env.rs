@@ -18,7 +18,7 @@ use kube::runtime::wait::await_condition;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Client, Config};
 use modelarts_pool_controller::api::{CREDENTIALS_SECRET_TYPE, ModelArtsPool, ModelArtsPoolSource};
-use modelarts_pool_controller::runtime::kubernetes::configured;
+use modelarts_pool_controller::runtime::kubernetes::{self, configured};
 use modelarts_pool_controller::simulator::{
     Control, DEFAULT_ACCESS_KEY, DEFAULT_PROJECT_ID, DEFAULT_SECRET_KEY, Generate, Requests,
     Scenario, Simulator,
@@ -276,14 +276,14 @@ impl Env {
 /// A client of an administrator, whose requests the audit log shows under the name `agent`.
 pub async fn client_of(cluster: &Cluster, agent: &str) -> Client {
     let config = config_of(&cluster.kubeconfig(), agent).await;
-    Client::try_from(config).expect("a client")
+    kubernetes::client_of(config).expect("a client")
 }
 
 /// A client of the user `name`, who has the rights that the test gives to that name.
 pub async fn client_as(cluster: &Cluster, name: &str) -> Client {
     let mut config = config_of(&cluster.kubeconfig(), name).await;
     config.auth_info.impersonate = Some(name.to_owned());
-    Client::try_from(config).expect("a client")
+    kubernetes::client_of(config).expect("a client")
 }
 
 /// The configuration of a client, as the program's but for the name in the audit log.

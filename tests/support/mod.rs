@@ -20,6 +20,7 @@ pub mod metrics;
 pub mod plan;
 pub mod policy;
 pub mod process;
+pub mod proxy;
 pub mod replicas;
 pub mod sdk;
 pub mod wire;

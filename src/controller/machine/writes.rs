@@ -83,8 +83,10 @@ impl Writes {
             Some(error) => self.api_failed(error, now),
         }
         match error {
-            Some(WriteError::ServerError(_)) => self.failing.note(now),
-            Some(WriteError::Unreachable(_) | WriteError::Throttled { .. }) => {}
+            Some(WriteError::ServerError(_) | WriteError::Throttled { .. }) => {
+                self.failing.note(now);
+            }
+            Some(WriteError::Unreachable(_)) => {}
             _ => self.failing.end(),
         }
     }
