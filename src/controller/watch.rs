@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::stream::{BoxStream, StreamExt, unfold};
 use kube::api::{Api, DynamicObject};
 use kube::client::Body;
-use kube::core::ApiResource;
+use kube::core::{ApiResource, Status};
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Client, CustomResourceExt as _};
 use tokio::time::{Instant, timeout};
@@ -161,7 +161,7 @@ async fn next(mut state: State) -> Option<(WatchEvent, State)> {
             };
             return Some((event, state));
         }
-        Some(Err(error)) => (chain(&error), asked(&error)),
+        Some(Err(error)) => (told(&error), asked(&error)),
         None => ("the watch ended".to_owned(), None),
     };
     // Listed anew after each failure: a watcher that goes on at its old version shows nothing by which
@@ -179,18 +179,37 @@ async fn next(mut state: State) -> Option<(WatchEvent, State)> {
     Some((WatchEvent::Failed(failure), state))
 }
 
+/// What is wrong, and where that is known, what to do.
+fn told(error: &watcher::Error) -> String {
+    let Some(status) = status_of(error) else {
+        return chain(error);
+    };
+    let to_do = match status.code {
+        403 => "; check the ClusterRole or Role of the controller's service account",
+        404 => {
+            "; the API server does not serve it: apply the CRDs (modelarts-pool-controller crds --apply)"
+        }
+        _ => "",
+    };
+    format!("{}{to_do}", status.message)
+}
+
 /// How long the API server asks to wait.
 fn asked(error: &watcher::Error) -> Option<Duration> {
-    use watcher::Error::{InitialListFailed, WatchError, WatchFailed, WatchStartFailed};
-    let (InitialListFailed(kube::Error::Api(status))
-    | WatchStartFailed(kube::Error::Api(status))
-    | WatchFailed(kube::Error::Api(status))
-    | WatchError(status)) = error
-    else {
-        return None;
-    };
-    let asked = retry_after(status).map(Duration::from_secs);
+    let asked = retry_after(status_of(error)?).map(Duration::from_secs);
     asked.map(|asked| asked.min(MAX_ASKED))
+}
+
+/// The answer of the API server, where it has answered.
+fn status_of(error: &watcher::Error) -> Option<&Status> {
+    use watcher::Error::{InitialListFailed, WatchError, WatchFailed, WatchStartFailed};
+    match error {
+        InitialListFailed(kube::Error::Api(status))
+        | WatchStartFailed(kube::Error::Api(status))
+        | WatchFailed(kube::Error::Api(status))
+        | WatchError(status) => Some(status),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

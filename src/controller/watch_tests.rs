@@ -237,3 +237,20 @@ async fn a_watch_that_fails_is_tried_again_about_once_a_second() {
         );
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_wrong_is_told_with_what_to_do() {
+    for (code, words) in [
+        (403, "no; check the ClusterRole"),
+        (404, "no; the API server does not serve it: apply the CRDs"),
+        (410, "no"),
+    ] {
+        let (api, _) = api(move |_| (StatusCode::from_u16(code).expect("a status"), failure(code)));
+        let mut events = watch(api);
+        events.next().await;
+        let Some(WatchEvent::Failed(told)) = events.next().await else {
+            panic!("{code}: no failure");
+        };
+        assert!(told.contains(words), "{told}");
+    }
+}
