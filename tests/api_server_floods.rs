@@ -2,8 +2,9 @@
 //! says what is wrong, and goes on by itself afterwards.
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use jiff::{SignedDuration, Timestamp};
 use kube::api::ListParams;
 use modelarts_pool_controller::simulator::Operation;
 use serde_json::json;
@@ -91,12 +92,12 @@ async fn nothing_is_accepted(fault: Fault, words: &str) -> Vec<Asked> {
 #[tokio::test]
 async fn a_server_that_asks_to_wait_is_obeyed() {
     let asked = nothing_is_accepted(too_many(3), "asked to wait 3 s").await;
-    let mut last: HashMap<&str, Instant> = HashMap::new();
+    let mut last: HashMap<&str, Timestamp> = HashMap::new();
     for request in &asked {
         let path = request.path.split('?').next().unwrap_or_default();
         if let Some(before) = last.insert(path, request.at) {
-            let wait = request.at - before;
-            assert!(wait >= Duration::from_millis(2_900), "{path}: {wait:?}");
+            let wait = request.at.duration_since(before);
+            assert!(wait.as_millis() >= 2_900, "{path}: {wait:?}");
         }
     }
 }
@@ -129,7 +130,7 @@ async fn no_mirror_is_written(fault: Fault, reason: &str, words: &str) {
     // As many as may be under way at once, twice, and the rest of a pass.
     assert!(most <= 45, "{most} requests in a second");
     let begun = asked.iter().find(|a| a.failed).expect("a failure").at;
-    let later = begun + Duration::from_secs(2);
+    let later = begun + SignedDuration::from_secs(2);
     let later: Vec<_> = asked.into_iter().filter(|a| a.at > later).collect();
     let most = busiest_second(&later);
     assert!(most <= 8, "{most} requests in a second: {later:#?}");

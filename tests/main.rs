@@ -8,8 +8,10 @@
 
 mod support;
 
+mod api_server_definitions;
 mod api_server_floods;
 mod api_server_outages;
+mod api_server_refusals;
 mod api_server_watches;
 mod chart_grants_what_is_needed;
 mod chart_is_installed;

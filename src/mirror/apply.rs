@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use super::desired::Desired;
 use super::observed::Observed;
 use super::plan::{Counts, Owner, Step};
+use super::unfit;
 use crate::api::{API_VERSION, CONTROLLER_NAME, ModelArtsPool, POOL_KIND, PoolCounts, SOURCE_KIND};
 
 /// How long one call to the API server may take. Shorter than what is left of a lease when its
@@ -101,7 +102,25 @@ pub async fn perform(client: &Client, write: &Write<'_>) -> Result<Written, Writ
         let object = object.filter(|o| o.deleting);
         return Ok(object.map_or(Written::Deleted, |o| Written::Stored(Box::new(o))));
     }
-    let object = call(send(client, write)).await?;
+    let sent = async {
+        let answer = send(client, write).await;
+        match &answer {
+            // Only of mirrors that are known to be the source's.
+            Err(kube::Error::Api(status))
+                if matches!(write.step, Step::Apply | Step::ApplyStatus)
+                    && unfit::is_cause(status) =>
+            {
+                let api = mirrors(client, Some(write.namespace));
+                unfit::empty(&api, write.name, versions(write)).await?;
+                // What to write is decided anew, from what it is then.
+                Ok(Err(WriteError::Conflict(
+                    "it did not fit the definition of its kind, and was emptied".to_owned(),
+                )))
+            }
+            _ => answer.map(Ok),
+        }
+    };
+    let object = call(sent).await??;
     let observed = Observed::of(object).ok_or_else(|| {
         WriteError::ServerError("the answer has no uid or resourceVersion".to_owned())
     })?;
@@ -199,7 +218,7 @@ fn versions(write: &Write<'_>) -> serde_json::Value {
     })
 }
 
-fn as_controller() -> PatchParams {
+pub(super) fn as_controller() -> PatchParams {
     PatchParams {
         field_manager: Some(CONTROLLER_NAME.to_owned()),
         ..PatchParams::default()

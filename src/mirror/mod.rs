@@ -1,6 +1,6 @@
 //! The core: what a mirror should be, what it is, and which write makes it so.
 //!
-//! Everything but [`apply`] is pure. Nothing here knows of HTTP to the cloud: a pool comes in as
+//! Everything but [`apply`] and `unfit` is pure. Nothing here knows of HTTP to the cloud: a pool comes in as
 //! the JSON of one item of a listing.
 
 pub mod apply;
@@ -15,6 +15,7 @@ mod observed_conditions;
 mod plan;
 mod prune;
 mod situation;
+mod unfit;
 
 pub use conform::PoolShape;
 pub use desired::{Desired, Readiness, Skip, SkipReason, desired, shown_id, text_fingerprint};

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
 /// One request that has ended.
@@ -57,6 +57,16 @@ pub struct Object {
     pub namespace: String,
     pub name: String,
     pub subresource: String,
+}
+
+/// The most of these times that lie within a second.
+pub fn busiest_second(times: impl IntoIterator<Item = Timestamp>) -> usize {
+    let times: Vec<_> = times.into_iter().collect();
+    let within = |first: &Timestamp| {
+        let end = *first + SignedDuration::from_secs(1);
+        times.iter().filter(|at| (*first..end).contains(at)).count()
+    };
+    times.iter().map(within).max().unwrap_or(0)
 }
 
 /// The writes that `agent` has made so far.

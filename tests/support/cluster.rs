@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 use k8s_openapi::ByteString;
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
+use tokio::sync::MutexGuard;
 
 /// How long a component may take to be ready, on a busy machine.
 const START_TIMEOUT: Duration = Duration::from_mins(2);
@@ -50,6 +51,19 @@ pub fn shared() -> &'static Cluster {
     static SHARED: OnceLock<Result<Cluster, String>> = OnceLock::new();
     match SHARED.get_or_init(Cluster::start) {
         Ok(cluster) => cluster,
+        #[allow(clippy::panic)] // The caller is a test.
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// A control plane that a test may stop, start and take apart, as long as it holds the guard. It is whole
+/// again before that goes.
+pub async fn breakable() -> (MutexGuard<'static, ()>, &'static Cluster) {
+    static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+    static BREAKABLE: OnceLock<Result<Cluster, String>> = OnceLock::new();
+    let turn = TURN.lock().await;
+    match BREAKABLE.get_or_init(Cluster::start) {
+        Ok(cluster) => (turn, cluster),
         #[allow(clippy::panic)] // The caller is a test.
         Err(error) => panic!("{error}"),
     }
@@ -188,7 +202,13 @@ impl Cluster {
         self.wait("kube-apiserver", &self.apiserver, || self.answers_ready())
     }
 
-    fn start_etcd(&self) -> Result<(), String> {
+    /// Stops etcd as a crash would.
+    pub fn stop_etcd(&self) {
+        drop(lock(&self.etcd).take());
+    }
+
+    /// Starts etcd, at the same ports and over the same data.
+    pub fn start_etcd(&self) -> Result<(), String> {
         let (client, peer) = self.etcd_ports;
         let arguments = [
             format!("--data-dir={}", self.path("etcd")),

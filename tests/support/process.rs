@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::audit::{Request, requests};
 use super::cluster::{Cluster, run};
 use super::env::{Env, PATIENCE};
 use super::metrics::{Sample, samples};
@@ -76,6 +77,15 @@ impl Process {
     /// What it wrote to standard error so far: its log.
     pub fn log(&self) -> String {
         fs::read_to_string(self.dir.join("stderr")).unwrap_or_default()
+    }
+
+    /// What the API server was asked about `namespace`, by the audit log; the lease has a pace of its own.
+    pub fn asked(cluster: &Cluster, namespace: &str) -> Vec<Request> {
+        let agent = concat!("modelarts-pool-controller/", env!("CARGO_PKG_VERSION"));
+        let mut asked = requests(&cluster.audit_log(), agent);
+        let within = format!("/namespaces/{namespace}/");
+        asked.retain(|r| r.uri.contains(&within) && r.object_ref.resource != "leases");
+        asked
     }
 
     /// What it wrote to standard output so far.

@@ -5,26 +5,27 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{Response, header};
 use futures::stream::{StreamExt, unfold};
+use jiff::Timestamp;
 use kube::{Client, Config};
 use modelarts_pool_controller::runtime::kubernetes::{self, configured};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::audit;
 use super::env::config_of;
 use super::process::eventually;
 
 /// One request that was made.
 #[derive(Clone, Debug)]
 pub struct Asked {
-    pub at: Instant,
+    pub at: Timestamp,
     pub method: String,
     /// With the query.
     pub path: String,
@@ -146,14 +147,7 @@ impl Drop for Proxy {
 
 /// The most requests that were made within a second.
 pub fn busiest_second(asked: &[Asked]) -> usize {
-    let within = |first: &Asked| {
-        let end = first.at + Duration::from_secs(1);
-        asked
-            .iter()
-            .filter(|a| a.at >= first.at && a.at < end)
-            .count()
-    };
-    asked.iter().map(within).max().unwrap_or(0)
+    audit::busiest_second(asked.iter().map(|a| a.at))
 }
 
 async fn pass(
@@ -162,7 +156,7 @@ async fn pass(
     request: Request,
 ) -> Response<Body> {
     let mut asked = Asked {
-        at: Instant::now(),
+        at: Timestamp::now(),
         method: request.method().to_string(),
         path: request.uri().to_string(),
         failed: false,

@@ -1,0 +1,130 @@
+//! The definitions of our kinds are not there yet, or go and come again; and an object that was stored
+//! under other definitions does not fit the types.
+
+use kube::api::ListParams;
+use modelarts_pool_controller::api::ModelArtsPool;
+use modelarts_pool_controller::simulator::{Generate, Scenario};
+use serde_json::{Value, json};
+
+use super::support::audit::busiest_second;
+use super::support::cluster::{Cluster, breakable, run};
+use super::support::env::Env;
+use super::support::process::{Process, eventually, output};
+
+const CRDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/crds");
+
+fn scenario(pools: usize) -> Scenario {
+    Scenario {
+        generate: vec![Generate::pools(pools)],
+        ..Scenario::default()
+    }
+}
+
+fn apply_crds(cluster: &Cluster) {
+    let kubeconfig = cluster.kubeconfig();
+    let kubeconfig = ("KUBECONFIG", kubeconfig.to_str().expect("UTF-8"));
+    let applied = output(&["crds", "--apply"], &[kubeconfig]);
+    assert!(applied.status.success(), "{applied:?}");
+}
+
+// kubectl blocks a thread; the simulated cloud needs another.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn definitions_that_go_and_come_again_need_no_restart() {
+    let (_turn, cluster) = breakable().await;
+    let env = Env::on(cluster, scenario(20)).await;
+    env.add_source("s", json!({})).await;
+    let mut process = Process::of(&env);
+    env.synced("s").await;
+    let begun = Process::asked(cluster, &env.namespace).len();
+
+    run(cluster
+        .kubectl()
+        .args(["delete", "--wait", "--filename", CRDS]))
+    .expect("no definitions");
+    // Another one starts without them.
+    let mut early = Process::of(&env);
+    for process in [&mut process, &mut early] {
+        for resource in ["modelartspools", "modelartspoolsources"] {
+            let words = format!(
+                "{resource} (modelarts.huaweicloud.com/v1alpha1) in namespace {}: 404 page not found; the API server does not serve it: apply the CRDs",
+                env.namespace
+            );
+            process.probe_says("/readyz", 503, &words).await;
+        }
+        assert_eq!(process.get("/livez").await, (200, "ok\n".to_owned()));
+    }
+    drop(early);
+    let asked = || Process::asked(cluster, &env.namespace);
+    let gone = asked().len();
+    eventually("it has looked for a while", || asked().len() >= gone + 16).await;
+    let since = asked().split_off(gone);
+    let most = busiest_second(since.iter().map(|r| r.received));
+    assert!(most <= 6, "{most} requests in a second: {since:#?}");
+    let all = asked().split_off(begun);
+    let most = busiest_second(all.iter().map(|r| r.received));
+    assert!(most <= 100, "{most} requests in a second: {all:#?}");
+
+    apply_crds(cluster);
+    process.ready().await;
+    env.add_source("s", json!({})).await;
+    env.synced("s").await;
+    let mirrors = env.pools().list(&ListParams::default()).await;
+    assert_eq!(mirrors.expect("a list").items.len(), 20);
+}
+
+// kubectl blocks a thread; the simulated cloud needs another.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mirror_that_fits_no_type_is_healed_and_spoils_nothing() {
+    let (_turn, cluster) = breakable().await;
+    let env = Env::on(cluster, scenario(5)).await;
+    env.add_source("s", json!({"interval": "24h"})).await;
+    let controller = env.start_controller().await;
+    env.synced("s").await;
+    let id = env.cloud().pool_ids().into_iter().next().expect("a pool");
+    let before = env.mirrored(&id).await;
+    controller.stop().await;
+
+    // Stored while the definition said less, as an older one may have done.
+    let kubectl = |arguments: &[&str], patch: &Value| {
+        let mut kubectl = cluster.kubectl();
+        let kubectl = kubectl.args(["--namespace", &env.namespace, "patch"]);
+        run(kubectl
+            .args(arguments)
+            .args(["--patch", &patch.to_string()]))
+    };
+    let any = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+    let lax = json!([
+        {"op": "replace", "path": "/spec/versions/0/schema/openAPIV3Schema", "value": any},
+        {"op": "remove", "path": "/spec/versions/0/selectableFields"},
+    ]);
+    let crd = [
+        "crd",
+        "modelartspools.modelarts.huaweicloud.com",
+        "--type=json",
+    ];
+    kubectl(&crd, &lax).expect("a lax definition");
+    let odd = json!({"spec": {"type": 5, "resources": "none", "scope": {"a": 1}}});
+    let odd_status = json!({"status": {
+        "phase": ["x"], "resources": 7, "conditions": "good", "counts": [], "observedGeneration": "x",
+    }});
+    let mirror = ["modelartspool", &*id, "--type=merge"];
+    eventually("the lax definition is in force", || {
+        kubectl(&mirror, &odd).is_ok()
+    })
+    .await;
+    let status = [&mirror[..], &["--subresource=status"]].concat();
+    kubectl(&status, &odd_status).expect("an odd status");
+    apply_crds(cluster);
+
+    let controller = env.start_controller().await;
+    for id in env.cloud().pool_ids() {
+        env.mirrored(&id).await;
+    }
+    let healed = |p: &ModelArtsPool| {
+        let phase = |p: &ModelArtsPool| p.status.as_ref().and_then(|s| s.phase.clone());
+        p.spec == before.spec && phase(p) == phase(&before)
+    };
+    env.pool_when(&id, "it is as it was", healed).await;
+    env.synced("s").await;
+    assert_eq!(controller.health.ready(), Ok(()));
+}
