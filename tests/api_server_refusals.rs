@@ -1,32 +1,16 @@
 //! An API server that refuses single things: a right is taken away, a quota is full. The source says which,
 //! the rest goes on, and nothing is needed once it is mended.
 
-use std::path::PathBuf;
-
 use k8s_openapi::api::core::v1::ResourceQuota;
 use kube::api::{Api, ListParams, Patch, PatchParams, PostParams};
-use modelarts_pool_controller::simulator::Scenario;
 use serde_json::{Value, json};
 
 use super::support::audit::busiest_second;
-use super::support::chart::{RELEASE, account, helm, kubectl};
-use super::support::cluster::run;
+use super::support::chart::{RELEASE, install, kubectl};
 use super::support::env::{Env, source_condition};
 use super::support::process::Process;
 
 const SAMPLE: &str = "auto-pool-os-86c13962597848eeb29c5861153a391f";
-
-/// An environment with the chart's account and its rights, and a source `team-a`.
-async fn with_an_account() -> (Env, PathBuf) {
-    let env = Env::with(Scenario::documented_sample().expect("the documented sample")).await;
-    let only_here = format!("watchNamespaces={{{}}}", env.namespace);
-    let values = [&*only_here, "sources[0].spec.interval=5s"];
-    let endpoint = env.endpoint();
-    let mut install = helm(env.cluster, "install", &env.namespace, &endpoint, &values);
-    run(&mut install).expect("an install");
-    let kubeconfig = account(env.cluster, &env.namespace);
-    (env, kubeconfig)
-}
 
 /// The rules of the account, without this verb on this resource.
 fn rules_without(rules: &Value, verb: &str, resource: &str) -> Value {
@@ -48,7 +32,8 @@ fn rules_without(rules: &Value, verb: &str, resource: &str) -> Value {
 // kubectl blocks a thread; the simulated cloud needs another.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_right_that_is_taken_away_is_named() {
-    let (env, kubeconfig) = with_an_account().await;
+    let env = Env::new().await;
+    let kubeconfig = install(&env);
     let namespace = &*env.namespace;
     let watched = format!("--watch-namespaces={namespace}");
     let allowed = format!("--allowed-endpoints={}", env.endpoint());

@@ -12,7 +12,7 @@ use modelarts_pool_controller::simulator::{DEFAULT_WORKSPACE, Scenario};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use super::support::chart::{CHART, RELEASE, account, helm, kubectl};
+use super::support::chart::{CHART, RELEASE, install, kubectl};
 use super::support::cluster::{run, shared};
 use super::support::env::{Env, PATIENCE, client_as, source_condition};
 use super::support::markdown::{read, root};
@@ -58,15 +58,10 @@ fn the_manifest_is_accepted_and_names_the_account_of_the_chart() {
 /// An environment where the program runs under the account of the chart, and the guard is in force.
 async fn guarded(scenario: Scenario) -> (Env, Process) {
     let env = Env::with(scenario).await;
-    let only_here = format!("watchNamespaces={{{}}}", env.namespace);
-    let values = [&*only_here, "sources[0].spec.interval=5s"];
-    let endpoint = env.endpoint();
-    let install = helm(env.cluster, "install", &env.namespace, &endpoint, &values);
-    run(&mut { install }).expect("an install");
+    let kubeconfig = install(&env);
     Policy::apply(&env, guard(&env)).await;
-    let kubeconfig = account(env.cluster, &env.namespace);
     let watched = format!("--watch-namespaces={}", env.namespace);
-    let allowed = format!("--allowed-endpoints={endpoint}");
+    let allowed = format!("--allowed-endpoints={}", env.endpoint());
     let process = Process::run(env.cluster, &kubeconfig, &[&watched, &allowed]);
     (env, process)
 }

@@ -9,7 +9,7 @@ use modelarts_pool_controller::simulator::DEFAULT_PROJECT_ID;
 use serde_json::Value;
 
 use super::cluster::{Cluster, run};
-use super::env::SECRET;
+use super::env::{Env, SECRET};
 use super::process::kubeconfig_of;
 
 pub const CHART: &str = concat!(
@@ -42,6 +42,17 @@ pub fn helm(
         helm.args(["--set", value]);
     }
     helm
+}
+
+/// Installs the chart into the namespace of a test, which alone it watches, with a source `team-a` of the
+/// test's cloud; a kubeconfig of its account.
+pub fn install(env: &Env) -> PathBuf {
+    let only_here = format!("watchNamespaces={{{}}}", env.namespace);
+    let values = [&*only_here, "sources[0].spec.interval=5s"];
+    let endpoint = env.endpoint();
+    let mut install = helm(env.cluster, "install", &env.namespace, &endpoint, &values);
+    run(&mut install).expect("an install");
+    account(env.cluster, &env.namespace)
 }
 
 /// kubectl in a namespace.
