@@ -125,7 +125,7 @@ async fn no_mirror_is_written(fault: Fault, reason: &str, words: &str) {
         .await;
     let ready = source_condition(&source, "Ready").expect("Ready");
     assert!(ready.message.contains(words), "{}", ready.message);
-    let asked = proxy.failed(30).await;
+    let asked = proxy.failed(22).await;
     let most = busiest_second(&asked);
     // As many as may be under way at once, twice, and the rest of a pass.
     assert!(most <= 45, "{most} requests in a second");

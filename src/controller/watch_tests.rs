@@ -254,3 +254,22 @@ async fn what_is_wrong_is_told_with_what_to_do() {
         assert!(told.contains(words), "{told}");
     }
 }
+
+#[test]
+fn only_the_first_slow_watch_in_a_row_is_told() {
+    let mut pace = Pace::default();
+    let mut now = Instant::now();
+    let (mut waits, mut told) = (Vec::new(), Vec::new());
+    for _ in 0..8 {
+        let (at, is_slow) = pace.next(now);
+        waits.push((at - now).as_millis());
+        told.push(is_slow);
+        now = at;
+    }
+    assert_eq!(waits, [0, 100, 200, 400, 800, 1000, 1000, 1000]);
+    assert_eq!(told.iter().position(|t| *t), Some(5));
+    assert_eq!(told.iter().filter(|t| **t).count(), 1);
+    // One that has lasted begins anew.
+    now += SETTLED_AFTER;
+    assert_eq!(pace.next(now), (now, false));
+}
