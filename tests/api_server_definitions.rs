@@ -74,7 +74,7 @@ async fn definitions_that_go_and_come_again_need_no_restart() {
 
 // kubectl blocks a thread; the simulated cloud needs another.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_mirror_that_fits_no_type_is_healed_and_spoils_nothing() {
+async fn what_fits_no_type_is_healed_and_spoils_nothing() {
     let (_turn, cluster) = breakable().await;
     let env = Env::on(cluster, scenario(5)).await;
     env.add_source("s", json!({"interval": "24h"})).await;
@@ -93,27 +93,38 @@ async fn a_mirror_that_fits_no_type_is_healed_and_spoils_nothing() {
             .args(["--patch", &patch.to_string()]))
     };
     let any = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
-    let lax = json!([
-        {"op": "replace", "path": "/spec/versions/0/schema/openAPIV3Schema", "value": any},
-        {"op": "remove", "path": "/spec/versions/0/selectableFields"},
-    ]);
-    let crd = [
-        "crd",
-        "modelartspools.modelarts.huaweicloud.com",
-        "--type=json",
-    ];
-    kubectl(&crd, &lax).expect("a lax definition");
+    for (kind, crd) in [
+        ("modelartspools", "modelartspools.modelarts.huaweicloud.com"),
+        (
+            "modelartspoolsources",
+            "modelartspoolsources.modelarts.huaweicloud.com",
+        ),
+    ] {
+        let mut lax = vec![json!({
+            "op": "replace", "path": "/spec/versions/0/schema/openAPIV3Schema", "value": any,
+        })];
+        if kind == "modelartspools" {
+            lax.push(json!({"op": "remove", "path": "/spec/versions/0/selectableFields"}));
+        }
+        kubectl(&["crd", crd, "--type=json"], &lax.into()).expect("a lax definition");
+    }
     let odd = json!({"spec": {"type": 5, "resources": "none", "scope": {"a": 1}}});
     let odd_status = json!({"status": {
         "phase": ["x"], "resources": 7, "conditions": "good", "counts": [], "observedGeneration": "x",
     }});
     let mirror = ["modelartspool", &*id, "--type=merge"];
-    eventually("the lax definition is in force", || {
-        kubectl(&mirror, &odd).is_ok()
-    })
-    .await;
-    let status = [&mirror[..], &["--subresource=status"]].concat();
-    kubectl(&status, &odd_status).expect("an odd status");
+    let in_force = || kubectl(&mirror, &odd).is_ok();
+    eventually("the lax definition of mirrors is in force", in_force).await;
+    let of_mirror = [&mirror[..], &["--subresource=status"]].concat();
+    kubectl(&of_mirror, &odd_status).expect("an odd status");
+    let of_source = [
+        "modelartspoolsource",
+        "s",
+        "--type=merge",
+        "--subresource=status",
+    ];
+    let in_force = || kubectl(&of_source, &odd_status).is_ok();
+    eventually("the lax definition of sources is in force", in_force).await;
     apply_crds(cluster);
 
     let controller = env.start_controller().await;

@@ -22,7 +22,7 @@ use super::source::Source;
 use super::watch::{WatchEvent, client_for_a_watch, sources, watch};
 use crate::api::{API_VERSION, CONTROLLER_NAME, ModelArtsPoolSourceStatus, SOURCE_KIND};
 use crate::mirror::apply::{Write, WriteError, call, mirrors, perform};
-use crate::mirror::{Observed, PoolShape};
+use crate::mirror::{Observed, PoolShape, unfit};
 use crate::modelarts::Cloud;
 use crate::runtime::health::Health;
 use crate::runtime::lease::Leadership;
@@ -486,15 +486,27 @@ async fn write_status(
     status: &ModelArtsPoolSourceStatus,
 ) -> Result<(), WriteError> {
     // At the version it was made from: a late write of a former leader is refused.
+    let metadata =
+        json!({"name": &*key.name, "uid": uid, "resourceVersion": resource_version.to_string()});
     let body = json!({
-        "apiVersion": API_VERSION,
-        "kind": SOURCE_KIND,
-        "metadata": {"name": &*key.name, "uid": uid, "resourceVersion": resource_version.to_string()},
-        "status": status,
+        "apiVersion": API_VERSION, "kind": SOURCE_KIND, "metadata": metadata, "status": status,
     });
     let api = sources(client, Some(&key.namespace));
-    let params = PatchParams::apply(CONTROLLER_NAME).force();
-    call(api.patch_status(&key.name, &params, &Patch::Apply(body)))
-        .await
-        .map(|_| ())
+    let (params, body) = (
+        PatchParams::apply(CONTROLLER_NAME).force(),
+        Patch::Apply(body),
+    );
+    let sent = async {
+        match api.patch_status(&key.name, &params, &body).await {
+            // The spec is its owner's; where that does not fit, nothing here mends it.
+            Err(kube::Error::Api(status))
+                if unfit::is_cause(&status) && !status.message.contains(".spec") =>
+            {
+                unfit::empty_status(&api, &key.name, &metadata).await?;
+                Ok(Err(unfit::emptied()))
+            }
+            answer => answer.map(|_| Ok(())),
+        }
+    };
+    call(sent).await?
 }

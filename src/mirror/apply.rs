@@ -112,10 +112,7 @@ pub async fn perform(client: &Client, write: &Write<'_>) -> Result<Written, Writ
             {
                 let api = mirrors(client, Some(write.namespace));
                 unfit::empty(&api, write.name, versions(write)).await?;
-                // What to write is decided anew, from what it is then.
-                Ok(Err(WriteError::Conflict(
-                    "it did not fit the definition of its kind, and was emptied".to_owned(),
-                )))
+                Ok(Err(unfit::emptied()))
             }
             _ => answer.map(Ok),
         }

@@ -15,7 +15,7 @@ mod observed_conditions;
 mod plan;
 mod prune;
 mod situation;
-mod unfit;
+pub(crate) mod unfit;
 
 pub use conform::PoolShape;
 pub use desired::{Desired, Readiness, Skip, SkipReason, desired, shown_id, text_fingerprint};

@@ -1,23 +1,28 @@
-//! A mirror that was stored under another definition of its kind, and does not fit this one: the API server
+//! An object that was stored under another definition of its kind, and does not fit this one: the API server
 //! can't apply over it, whatever is applied. It is emptied first.
+//!
+//! By patches, which the API server makes without asking for the types of what is stored.
 
 use kube::api::{Api, DynamicObject, Patch};
 use kube::core::Status;
 use serde_json::{Map, Value, json};
 
-use super::apply::as_controller;
+use super::apply::{WriteError, as_controller};
 
 /// Whether an apply failed since the stored object does not fit the definition.
-pub(super) fn is_cause(status: &Status) -> bool {
+pub(crate) fn is_cause(status: &Status) -> bool {
     status
         .message
         .contains("failed to create typed live object")
 }
 
-/// Takes everything out of the spec and the status of the mirror `name`, where its uid and its version
+/// What an apply comes to whose object was emptied: what to write is decided anew, from what it is then.
+pub(crate) fn emptied() -> WriteError {
+    WriteError::Conflict("it did not fit the definition of its kind, and was emptied".to_owned())
+}
+
+/// Takes everything out of the spec and the status of the object `name`, where its uid and its version
 /// are those in `metadata`.
-///
-/// By patches, which the API server makes without asking for the types of what is stored.
 pub(super) async fn empty(
     api: &Api<DynamicObject>,
     name: &str,
@@ -34,6 +39,15 @@ pub(super) async fn empty(
     let patch = Patch::Merge(json!({"metadata": metadata, "spec": nothing}));
     let emptied = api.patch(name, &as_controller(), &patch).await?.metadata;
     let metadata = json!({"uid": emptied.uid, "resourceVersion": emptied.resource_version});
+    empty_status(api, name, &metadata).await
+}
+
+/// The same for the status alone.
+pub(crate) async fn empty_status(
+    api: &Api<DynamicObject>,
+    name: &str,
+    metadata: &Value,
+) -> kube::Result<()> {
     let patch = Patch::Merge(json!({"metadata": metadata, "status": null}));
     api.patch_status(name, &as_controller(), &patch).await?;
     Ok(())
