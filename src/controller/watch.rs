@@ -24,8 +24,10 @@ const MIN_BACKOFF: Duration = Duration::from_millis(100);
 const MAX_BACKOFF: Duration = Duration::from_secs(1);
 /// A watch that fails or ends again within this time waits longer.
 const SETTLED_AFTER: Duration = Duration::from_secs(10);
-/// How long the answer to a list or a watch may take to begin.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the answer to a list may take to begin: a page of large objects is some work. And that to a
+/// watch, which is none.
+const LIST_TIMEOUT: Duration = Duration::from_secs(30);
+const WATCH_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest that a server is obeyed that asks to wait.
 const MAX_ASKED: Duration = Duration::from_mins(1);
 
@@ -64,10 +66,12 @@ pub(super) fn client_for_a_watch(client: &Client) -> Client {
         let (client, pace) = (client.clone(), pace.clone());
         async move {
             let uri = request.uri();
+            let mut limit = LIST_TIMEOUT;
             if uri
                 .query()
                 .is_some_and(|query| query.contains("watch=true"))
             {
+                limit = WATCH_TIMEOUT;
                 let (at, is_slow) = lock(&pace).next(Instant::now());
                 if is_slow {
                     tracing::warn!(
@@ -77,9 +81,9 @@ pub(super) fn client_for_a_watch(client: &Client) -> Client {
                 }
                 tokio::time::sleep_until(at).await;
             }
-            match timeout(ANSWER_TIMEOUT, client.send(request)).await {
+            match timeout(limit, client.send(request)).await {
                 Ok(answer) => answer.map_err(BoxError::from),
-                Err(_) => Err(format!("no answer within {} s", ANSWER_TIMEOUT.as_secs()).into()),
+                Err(_) => Err(format!("no answer within {} s", limit.as_secs()).into()),
             }
         }
     };
