@@ -19,7 +19,7 @@ const POOLS: usize = 1_000;
 const ABSENT: usize = 50;
 const SECONDS: u64 = 90;
 const SOURCE: &str = "s";
-const BURST: u64 = 8;
+const BURST: u64 = 16;
 
 /// What a process holds.
 #[derive(Clone, Copy, Debug)]
