@@ -3,8 +3,9 @@
 use reqwest::Response;
 
 use super::client::Client;
-use super::error::{CloudError, REQUEST_ID, Reason};
+use super::error::{CloudError, REQUEST_ID};
 use super::http::unavailable;
+use super::reason::Reason;
 
 /// Bytes that are worked on before others get their turn.
 const PIECE: usize = 16 * 1024;

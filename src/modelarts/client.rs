@@ -10,9 +10,10 @@ use secrecy::ExposeSecret as _;
 use super::answer::{Answer, Budget};
 use super::credentials::{Access, Credentials, Held};
 use super::endpoint::Endpoint;
-use super::error::{CloudError, Reason, date};
+use super::error::{CloudError, date};
 use super::http::{HttpClient, beginning};
 use super::pool::Pool;
+use super::reason::Reason;
 use super::signature::{
     EMPTY_PAYLOAD_HASH, Parts, authorization, canonical_request, encode, encode_query, signature,
     signed_headers, string_to_sign,

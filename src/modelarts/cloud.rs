@@ -5,8 +5,9 @@ use std::sync::Arc;
 use super::client::Client;
 use super::credentials::{Access, AmbientOptions, CREATE_TOKEN, Identity, IssuedCredentials};
 use super::endpoint::Endpoint;
-use super::error::{CloudError, Reason};
+use super::error::CloudError;
 use super::http::{HttpClient, HttpOptions};
+use super::reason::Reason;
 
 /// What all sources share: connections, and the credentials that were issued to this process. Clones are the
 /// same.

@@ -9,8 +9,8 @@ use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 
 use super::credentials::CREATE_TOKEN;
-use super::credentials::agency::GET_SECURITY_KEY;
-use super::credentials::pod_identity::ASSUME_AGENCY;
+use super::reason::Reason;
+use super::rules::reason;
 use super::said::{MAX_WORD, Said, readable};
 
 /// Bytes of a message of the cloud that are repeated, at most.
@@ -39,101 +39,6 @@ pub struct CloudError {
     pub request_id: String,
     /// How long the cloud asks to wait.
     pub retry_after: Option<Duration>,
-}
-
-/// Kinds of failure: a closed set, used alike in conditions and metrics.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Reason {
-    /// The cloud does not accept the key or token.
-    CredentialsRejected,
-    /// The clocks differ by more than the signature allows.
-    ClockSkew,
-    /// The key is good and may not do this.
-    Forbidden,
-    /// Too many requests.
-    Throttled,
-    /// The request is not one the cloud takes.
-    InvalidRequest,
-    /// The host answers, and has no such API.
-    EndpointNotFound,
-    /// There is no such pool.
-    PoolNotFound,
-    /// The cloud can't be reached, or fails.
-    CloudUnavailable,
-    /// The answer is not a whole listing.
-    IncompleteListing,
-    /// The answer is larger than is read.
-    ListingTooLarge,
-    /// The host is none of those that may be asked.
-    EndpointRefused,
-    /// Who issues credentials to this machine or pod has none for it.
-    CredentialsUnavailable,
-}
-
-impl Reason {
-    /// The word in the API.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::CredentialsRejected => "CredentialsRejected",
-            Self::ClockSkew => "ClockSkew",
-            Self::Forbidden => "Forbidden",
-            Self::Throttled => "Throttled",
-            Self::InvalidRequest => "InvalidRequest",
-            Self::EndpointNotFound => "EndpointNotFound",
-            Self::PoolNotFound => "PoolNotFound",
-            Self::CloudUnavailable => "CloudUnavailable",
-            Self::IncompleteListing => "IncompleteListing",
-            Self::ListingTooLarge => "ListingTooLarge",
-            Self::EndpointRefused => "EndpointRefused",
-            Self::CredentialsUnavailable => "CredentialsUnavailable",
-        }
-    }
-
-    /// What a person can do about an answer of IAM.
-    const fn advice_on_tokens(self) -> Option<&'static str> {
-        Some(match self {
-            Self::CredentialsRejected => {
-                "check username, password and domainName in the Secret; they are not tried again for 15 min or until the Secret changes"
-            }
-            Self::Forbidden => "let the user ask the cloud by API, and for this project",
-            Self::InvalidRequest => "check projectId of the source, and domainName in the Secret",
-            Self::EndpointNotFound => "check region and iamEndpoint of the source",
-            _ => return None,
-        })
-    }
-
-    /// What a person can do.
-    const fn advice(self) -> &'static str {
-        match self {
-            Self::CredentialsRejected => {
-                "check the keys in the Secret; they are not tried again for 5 min or until the Secret changes"
-            }
-            Self::CredentialsUnavailable => {
-                "type Agency: give the ECS that the controller runs on an agency; type PodIdentity: associate an agency with the controller's service account, and start its pod anew"
-            }
-            Self::ClockSkew => "set the clock of the controller's node (the cloud allows 15 min)",
-            Self::Forbidden => {
-                "grant the user modelarts:pool:list and modelarts:pool:get on this project and workspace"
-            }
-            Self::Throttled => {
-                "raise spec.interval, or look who else uses up the quota of requests"
-            }
-            Self::InvalidRequest => "check projectId, workspaceIds and labelSelector of the source",
-            Self::EndpointNotFound => "check region and endpoint of the source",
-            Self::PoolNotFound => "the pool is gone",
-            Self::CloudUnavailable => {
-                "nothing to do if it passes; else check endpoint, proxy, DNS and network policy"
-            }
-            Self::IncompleteListing => {
-                "nothing was changed; if it lasts, report it with the request id"
-            }
-            Self::ListingTooLarge => "narrow the source by workspaceIds or labelSelector",
-            Self::EndpointRefused => {
-                "correct the source, or allow the host with --allowed-endpoints"
-            }
-        }
-    }
 }
 
 impl CloudError {
@@ -283,38 +188,6 @@ impl fmt::Display for CloudError {
 }
 
 impl std::error::Error for CloudError {}
-
-/// The kind of failure. The code alone does not tell: some mean other things with other statuses.
-fn reason(operation: &str, status: u16, code: &str, message: &str) -> Reason {
-    let number = code.rsplit('.').next().unwrap_or_default();
-    let gateway = code.starts_with("API");
-    match operation {
-        CREATE_TOKEN if status == 404 && !gateway => return Reason::InvalidRequest,
-        GET_SECURITY_KEY | ASSUME_AGENCY if matches!(status, 400..=407 | 409..=428) => {
-            return Reason::CredentialsUnavailable;
-        }
-        _ => {}
-    }
-    match status {
-        // The gateway reports a skewed clock as a wrong signature.
-        401 if gateway && message.contains("signature expired") => Reason::ClockSkew,
-        401 => match number {
-            "6201" | "6203" | "4116" | "4118" | "5017" => Reason::Forbidden,
-            _ => Reason::CredentialsRejected,
-        },
-        // The account is frozen.
-        400 if !gateway && number == "2837" => Reason::Forbidden,
-        403 if !gateway && matches!(number, "0203" | "0206") => Reason::CredentialsRejected,
-        403 => Reason::Forbidden,
-        // Only who asks for one pool can learn that it is gone.
-        404 if operation == "ShowPool" && code == "ModelArts.50015001" => Reason::PoolNotFound,
-        404 => Reason::EndpointNotFound,
-        429 => Reason::Throttled,
-        408 => Reason::CloudUnavailable,
-        400..=499 => Reason::InvalidRequest,
-        _ => Reason::CloudUnavailable,
-    }
-}
 
 /// Seconds or a date, as HTTP allows.
 fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {

@@ -62,9 +62,13 @@ fn kinds_by_status_and_code() {
         (
             401,
             gateway("ModelArts.6201", "suspended"),
-            Reason::Forbidden,
+            Reason::AccountSuspended,
         ),
-        (400, gateway("ModelArts.2837", "frozen"), Reason::Forbidden),
+        (
+            400,
+            gateway("ModelArts.2837", "frozen"),
+            Reason::AccountSuspended,
+        ),
         (
             403,
             gateway("ModelArts.0206", "invalid AK/SK"),
@@ -73,7 +77,7 @@ fn kinds_by_status_and_code() {
         (
             403,
             gateway("ModelArts.0210", "project id"),
-            Reason::Forbidden,
+            Reason::InvalidRequest,
         ),
         (
             403,

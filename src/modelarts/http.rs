@@ -12,7 +12,8 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
 use super::endpoint::{AllowedEndpoints, Endpoint};
-use super::error::{CloudError, Reason};
+use super::error::CloudError;
+use super::reason::Reason;
 
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

@@ -4,9 +4,10 @@ use std::collections::HashSet;
 
 use super::answer::Budget;
 use super::client::Client;
-use super::error::{CloudError, Reason};
+use super::error::CloudError;
 use super::page::{Page, PageReader};
 use super::pool::InvalidItem;
+use super::reason::Reason;
 
 /// Pages followed at most for one filter: a cloud that never ends must not keep a pass for ever.
 const MAX_PAGES: usize = 10_000;

@@ -12,7 +12,9 @@ mod http;
 mod listing;
 mod page;
 mod pool;
+mod reason;
 pub mod redact;
+mod rules;
 mod said;
 mod saved;
 mod shareable;
@@ -29,9 +31,11 @@ pub use credentials::{
 pub use endpoint::{
     AllowedEndpoints, Endpoint, EndpointPattern, InvalidEndpoint, iam_endpoint, modelarts_endpoint,
 };
-pub use error::{CloudError, Reason};
+pub use error::CloudError;
 pub use http::{HttpClient, HttpOptions, Observation, Observer};
 pub use listing::{PoolSink, Selection, StatusFilter, WorkspaceSelection, list};
 pub use pool::{InvalidItem, Pool};
+pub use reason::{Kind, Reason};
+pub use rules::{Codes, RULES, Rule};
 pub use saved::read_saved;
 pub use shareable::shareable;

@@ -106,11 +106,11 @@ async fn errors_by_status_and_code() {
     let client = plain_client(&cloud.url());
     for (status, code, expected) in [
         (400, "ModelArts.50004000", Reason::InvalidRequest),
-        (400, "ModelArts.2837", Reason::Forbidden),
+        (400, "ModelArts.2837", Reason::AccountSuspended),
         (401, "APIGW.0307", Reason::CredentialsRejected),
-        (401, "ModelArts.6203", Reason::Forbidden),
+        (401, "ModelArts.6203", Reason::AccountSuspended),
         (403, "ModelArts.0206", Reason::CredentialsRejected),
-        (403, "ModelArts.0210", Reason::Forbidden),
+        (403, "ModelArts.0210", Reason::InvalidRequest),
         (404, "APIGW.0101", Reason::EndpointNotFound),
         (429, "ModelArts.2799", Reason::Throttled),
         (500, "ModelArts.50005000", Reason::CloudUnavailable),

@@ -8,8 +8,9 @@ use super::Password;
 use super::issuers::{AmbientOptions, Issuers};
 use super::lifetime::{Age, Issued};
 use crate::modelarts::endpoint::Endpoint;
-use crate::modelarts::error::{CloudError, Reason};
+use crate::modelarts::error::CloudError;
 use crate::modelarts::http::HttpOptions;
+use crate::modelarts::reason::Reason;
 
 /// How long an issuer that fails is not asked for what is still good.
 const RENEWAL_PAUSE: Duration = Duration::from_mins(1);

@@ -16,8 +16,9 @@ use super::lifetime::{Grant, Issued};
 use super::pod_identity::{self, ASSUME_AGENCY};
 use super::{Issuer, Password};
 use crate::modelarts::endpoint::{AllowedEndpoints, Endpoint};
-use crate::modelarts::error::{CloudError, Reason, date};
+use crate::modelarts::error::{CloudError, date};
 use crate::modelarts::http::{HttpOptions, Observer, beginning, check, client_builder, send};
+use crate::modelarts::reason::Reason;
 
 /// How long IAM may take to answer.
 const IAM_TIMEOUT: Duration = Duration::from_secs(30);
