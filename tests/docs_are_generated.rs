@@ -9,6 +9,8 @@ use clap::{Command, CommandFactory as _};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use modelarts_pool_controller::api::crds;
 use modelarts_pool_controller::cli::Cli;
+use modelarts_pool_controller::controller::FailureReason;
+use modelarts_pool_controller::modelarts::{Codes, Kind, RULES, Reason, Rule};
 use serde_json::Value;
 
 use super::support::generated::{NOTE, check, head, row};
@@ -266,4 +268,94 @@ fn command_section(command: &Command) -> String {
         ]);
     }
     text
+}
+
+#[test]
+fn errors_page_says_what_the_table_says() {
+    let mut text = format!(
+        "# Errors
+{NOTE}
+Why a pass fails. The reason is that of the condition `Ready` of the source (and of `Stalled`, where it is one
+that only a person can mend), and it stands in the event `SyncFailed` or `CredentialsRejected`, in the label
+`result` of `modelarts_source_syncs_total`, and in the log.
+
+Transient is what may pass by itself. After any failure the next pass comes no sooner than after `spec.interval`,
+and later after each further one, up to 10 min; not before a `Retry-After` of the cloud is over. Where the table
+says `Stalled`, the Secret and the source are looked at again within a minute, and the cloud is asked when there is
+something new to ask with.
+
+"
+    );
+    text += &head(&["reason", "what it means", "transient", "what to do"]);
+    let cloud = Reason::ALL.map(FailureReason::from);
+    for reason in cloud.into_iter().chain(FailureReason::OURS) {
+        text += &row(&[
+            &format!("`{reason}`"),
+            reason.meaning(),
+            match reason.kind() {
+                Kind::Transient => "yes",
+                Kind::Lasting => "no",
+                Kind::Stalled => "no: `Stalled`",
+            },
+            &advice(reason),
+        ]);
+    }
+    text += "
+## Which answer means which
+
+The first row that fits counts. The code alone does not tell: some mean other things with other statuses. A
+request without an answer is `CloudUnavailable`. An answer with status 200 that is no whole listing, or that holds
+an error code, is `IncompleteListing`.
+
+";
+    text += &head(&["HTTP status", "code", "what the cloud means", "reason"]);
+    for rule in RULES {
+        let operations: Vec<String> = rule.operations.iter().map(|o| format!("`{o}`")).collect();
+        let meaning = match (&*operations, rule.says) {
+            ([], "") => rule.meaning.to_owned(),
+            ([], says) => format!("It says `{says}`. {}", rule.meaning),
+            (operations, _) => format!("Asked with {}. {}", operations.join(" or "), rule.meaning),
+        };
+        let reason = format!("`{}`", rule.reason.as_str());
+        text += &row(&[&statuses(rule), &codes(rule.codes), &meaning, &reason]);
+    }
+    check("docs/errors.md", &text);
+}
+
+fn statuses(rule: &Rule) -> String {
+    let (first, last) = (rule.statuses.start(), rule.statuses.end());
+    match (first, last) {
+        (100, 999) => "any other than 200".to_owned(),
+        _ if first == last => first.to_string(),
+        _ => format!("{first} to {last}"),
+    }
+}
+
+fn codes(codes: Codes) -> String {
+    let of = |part: &str, numbers: &[&str]| {
+        let codes: Vec<String> = numbers.iter().map(|n| format!("`{part}.{n}`")).collect();
+        codes.join(", ")
+    };
+    match codes {
+        Codes::Any => "any, or none".to_owned(),
+        Codes::Gateway([]) => "any of a gateway: `APIGW`, `APIG`, `APIC`".to_owned(),
+        Codes::Gateway(numbers) => of("APIGW", numbers),
+        Codes::ModelArts(numbers) => of("ModelArts", numbers),
+    }
+}
+
+fn advice(reason: FailureReason) -> String {
+    let on_tokens = match reason {
+        FailureReason::Cloud(reason) => reason.advice_on_tokens(),
+        _ => None,
+    };
+    let on_tokens = on_tokens.map(|advice| format!(" Where IAM says so of a password: {advice}."));
+    sentence(reason.advice()) + &on_tokens.unwrap_or_default()
+}
+
+/// The end of a message as a sentence of its own.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|c| c.to_uppercase().to_string());
+    format!("{}{}.", first.unwrap_or_default(), letters.as_str())
 }

@@ -187,12 +187,10 @@ fn workspace(pool: &Map<String, Value>) -> Option<&str> {
 
 fn too_slow(what: &str, limit: Duration) -> ListingError {
     ListingError {
-        failure: PassFailure {
-            reason: Reason::CloudUnavailable.as_str(),
-            message: format!("{what} were not complete within {} s", limit.as_secs()),
-            stalled: false,
-            retry_after: None,
-        },
+        failure: PassFailure::new(
+            Reason::CloudUnavailable,
+            format!("{what} were not complete within {} s", limit.as_secs()),
+        ),
         rejected: None,
     }
 }
@@ -205,13 +203,10 @@ fn listing_error(error: &CloudError) -> ListingError {
         Reason::CredentialsRejected | Reason::ClockSkew => Some(Rejection::Key),
         _ => None,
     };
-    let stalled = [Reason::EndpointRefused, Reason::CredentialsUnavailable].contains(&reason);
     ListingError {
         failure: PassFailure {
-            reason: reason.as_str(),
-            message: error.to_string(),
-            stalled: stalled || rejected.is_some(),
             retry_after: error.retry_after(),
+            ..PassFailure::new(reason, error.to_string())
         },
         rejected,
     }

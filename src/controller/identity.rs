@@ -6,6 +6,7 @@ use kube::{Api, Client};
 use super::ambient::AmbientNamespaces;
 use super::key::Key;
 use super::machine::{CredentialsError, SourceIdentity};
+use super::reason::FailureReason;
 use crate::api::{CREDENTIALS_SECRET_TYPE, CredentialsType};
 use crate::mirror::apply::{WriteError, call};
 use crate::modelarts::Identity;
@@ -43,7 +44,7 @@ pub(super) fn ambient_identity(
     }
     let namespace = &key.namespace;
     Err(CredentialsError::Unusable {
-        reason: "AmbientCredentialsRefused",
+        reason: FailureReason::AmbientCredentialsRefused,
         message: format!(
             "credentials of type {identity:?} are the controller's own identity, which namespace {namespace} may not use for project {project}; allow it with --ambient-credentials-namespaces={namespace}={project}, or use AccessKey, Token or Password"
         ),
@@ -60,7 +61,7 @@ pub(super) async fn read_credentials(
     let api: Api<Secret> = Api::namespaced(client, namespace);
     let secret = call(api.get(name)).await.map_err(|error| match error {
         WriteError::NotFound(_) => CredentialsError::Unusable {
-            reason: "SecretNotFound",
+            reason: FailureReason::SecretNotFound,
             message: format!("the Secret {namespace}/{name} that spec.credentials.secretRef names does not exist; create it"),
         },
         error => CredentialsError::ApiServer(error),
@@ -79,7 +80,7 @@ pub(super) fn credentials_of(
     let secret_type = secret.type_.as_deref().unwrap_or("Opaque");
     if !["Opaque", CREDENTIALS_SECRET_TYPE].contains(&secret_type) {
         return Err(CredentialsError::Unusable {
-            reason: "SecretInvalid",
+            reason: FailureReason::SecretInvalid,
             message: format!(
                 "{shown} is of type {secret_type}; only Secrets of type Opaque or {CREDENTIALS_SECRET_TYPE} are read"
             ),
@@ -97,7 +98,7 @@ pub(super) fn credentials_of(
         CredentialsType::Password => Identity::password(&data),
         CredentialsType::Agency | CredentialsType::PodIdentity => {
             return Err(CredentialsError::Unusable {
-                reason: "SecretInvalid",
+                reason: FailureReason::SecretInvalid,
                 message: format!(
                     "{shown}: credentials of type {type_:?} have no Secret; leave it away"
                 ),
@@ -107,7 +108,7 @@ pub(super) fn credentials_of(
     match parsed {
         Ok(identity) => Ok(SourceIdentity { identity, changed }),
         Err(error) => Err(CredentialsError::Unusable {
-            reason: "SecretInvalid",
+            reason: FailureReason::SecretInvalid,
             message: format!("{shown}: {error}"),
         }),
     }

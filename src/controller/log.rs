@@ -19,7 +19,7 @@ pub(super) fn log(notice: &Notice) {
     let whole_ms = u64::try_from(whole.as_millis()).unwrap_or(u64::MAX);
     match &report.result {
         PassResult::Failed(failure) => {
-            tracing::warn!(%source, reason = failure.reason, failures, "pass failed: {}", failure.message);
+            tracing::warn!(%source, reason = %failure.reason, failures, "pass failed: {}", failure.message);
         }
         PassResult::Succeeded { pools, skipped, .. } => {
             tracing::debug!(%source, pools, skipped = skipped.len(), listing_ms, whole_ms, "pass succeeded");

@@ -13,6 +13,7 @@ mod log;
 mod machine;
 mod pace;
 pub mod plan;
+mod reason;
 mod report;
 mod run;
 mod source;
@@ -26,6 +27,7 @@ pub use machine::{
     Action, Confirmation, CredentialsError, Input, Limits, ListingError, Machine, Notice, Now,
     PoolAnswer, Rejection, SourceIdentity, WriteOrder, WriteTicket,
 };
+pub use reason::FailureReason;
 pub use report::{PassFailure, PassResult, PruneHalt, Report, fresh_until, status_after};
 pub use run::{Options, run};
 pub use source::{Settings, Source};

@@ -5,12 +5,14 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
+use super::reason::FailureReason;
 use crate::api::conditions::{
     ConditionState, ConditionStatus, POOLS_SKIPPED, PRUNE_HALTED, READY, RECONCILING, STALLED,
     truncated, whole_seconds,
 };
 use crate::api::{ModelArtsPoolSourceStatus, PoolCounts, SkippedPool, SkippedPools};
 use crate::mirror::Skip;
+use crate::modelarts::Kind;
 
 /// Pools named in `status.skipped`, at most.
 const NAMED_SKIPS: usize = 10;
@@ -20,14 +22,30 @@ const MAX_SKIP_MESSAGE: usize = 512;
 /// Why a pass failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PassFailure {
-    /// Reason of the condition Ready, in CamelCase.
-    pub reason: &'static str,
+    /// Reason of the condition Ready.
+    pub reason: FailureReason,
     /// What failed, on what, and what to do, for people.
     pub message: String,
-    /// Whether only a person can mend it.
-    pub stalled: bool,
     /// How long the cloud asks to wait.
     pub retry_after: Option<Duration>,
+}
+
+impl PassFailure {
+    /// A failure for which nobody asks to wait.
+    #[must_use]
+    pub fn new(reason: impl Into<FailureReason>, message: String) -> Self {
+        Self {
+            reason: reason.into(),
+            message,
+            retry_after: None,
+        }
+    }
+
+    /// Whether only a person can mend it.
+    #[must_use]
+    pub fn is_stalled(&self) -> bool {
+        self.reason.kind() == Kind::Stalled
+    }
 }
 
 /// Why mirrors of missing pools are not removed.
@@ -122,14 +140,14 @@ pub fn status_after(
             conditions.push(ConditionState::new(
                 READY,
                 ConditionStatus::False,
-                failure.reason,
+                failure.reason.as_str(),
                 &*failure.message,
             ));
-            if failure.stalled {
+            if failure.is_stalled() {
                 conditions.push(ConditionState::new(
                     STALLED,
                     ConditionStatus::True,
-                    failure.reason,
+                    failure.reason.as_str(),
                     &*failure.message,
                 ));
             } else if previous.last_sync_time.is_none() {

@@ -268,7 +268,7 @@ impl Metrics {
                             .set(until.map_or(started, seconds));
                         "success"
                     }
-                    PassResult::Failed(failure) => failure.reason,
+                    PassResult::Failed(failure) => failure.reason.as_str(),
                     PassResult::Suspended | PassResult::Begun => return,
                 };
                 let SourceLabels { namespace, source } = labels;

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::*;
 use crate::controller::{Input, Limits, Now, PassFailure, Report, Source};
+use crate::modelarts::Reason;
 
 fn pass(source: &Key, started: Timestamp, result: PassResult) -> Notice {
     let interval = Duration::from_secs(30);
@@ -33,13 +34,8 @@ fn success() -> PassResult {
     }
 }
 
-fn failure(reason: &'static str) -> PassResult {
-    PassResult::Failed(PassFailure {
-        reason,
-        message: String::new(),
-        stalled: false,
-        retry_after: None,
-    })
+fn failure(reason: Reason) -> PassResult {
+    PassResult::Failed(PassFailure::new(reason, String::new()))
 }
 
 /// A machine that has seen a source whose status says this.
@@ -68,7 +64,11 @@ fn nothing_of_a_source_outlives_it() {
     let (machine, gone) = machine(&json!({}));
     let kept = Key::new("ns", "kept");
     for source in [&gone, &kept] {
-        for result in [success(), failure("Throttled"), failure("Forbidden")] {
+        for result in [
+            success(),
+            failure(Reason::Throttled),
+            failure(Reason::Forbidden),
+        ] {
             metrics.note(&pass(source, Timestamp::UNIX_EPOCH, result));
         }
         metrics.show_source(&machine, source);

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::keys::Leave;
-use super::passes::{LISTING_DEADLINE, stalled, write_failure};
+use super::passes::{LISTING_DEADLINE, write_failure};
 use super::state::{Claim, SourceState, Stage};
 use super::{Action, CredentialsError, Machine, Now, Rejection, SourceIdentity};
 use crate::api::CredentialsType;
 use crate::api::conditions::READY;
 use crate::controller::key::Key;
 use crate::controller::pace::{REJECTED_KEY_PAUSE, REJECTED_USER_PAUSE, credentials_retry};
+use crate::controller::report::PassFailure;
 use crate::mirror::Presence;
 use crate::mirror::apply::WriteError;
 use crate::modelarts::{KeyPrint, Reason};
@@ -52,7 +53,7 @@ impl Machine {
             },
             Err(CredentialsError::Unusable { reason, message }) => {
                 state.identity = None;
-                return self.end_pass(key, Some(stalled(reason, message)), now);
+                return self.end_pass(key, Some(PassFailure::new(reason, message)), now);
             }
         };
         let print = identity.print();
@@ -114,13 +115,13 @@ impl Machine {
             let interval = self.interval(key);
             self.set_due(key, Some(now.instant + credentials_retry(interval)));
         } else {
-            let reason = Reason::CredentialsRejected.as_str();
+            let reason = Reason::CredentialsRejected;
             let type_ = self
                 .sources
                 .get(key)
                 .and_then(SourceState::credentials_type);
             let message = rejected_before(type_, wait);
-            self.end_pass(key, Some(stalled(reason, message)), now);
+            self.end_pass(key, Some(PassFailure::new(reason, message)), now);
         }
     }
 

@@ -10,6 +10,7 @@ use crate::api::{CredentialsType, ModelArtsPoolSourceStatus};
 use crate::controller::events::Event;
 use crate::controller::fetch::Listing;
 use crate::controller::key::Key;
+use crate::controller::reason::FailureReason;
 use crate::controller::report::{PassFailure, Report};
 use crate::controller::source::{Settings, Source};
 use crate::mirror::apply::{WriteError, Written};
@@ -206,7 +207,7 @@ pub enum CredentialsError {
     /// The Secret is missing or not as it must be, or this process does not lend who it is.
     Unusable {
         /// Reason of the condition.
-        reason: &'static str,
+        reason: FailureReason,
         /// Which Secret, which key or which flag, and what to do.
         message: String,
     },

@@ -10,6 +10,7 @@ use crate::api::{ModelArtsPoolSourceStatus, PoolCounts};
 use crate::controller::fetch::Listing;
 use crate::controller::key::Key;
 use crate::controller::pace::{REFRESH_GAP, after_failures, credentials_retry, next_interval};
+use crate::controller::reason::FailureReason;
 use crate::controller::report::{PassFailure, PassResult, Report};
 use crate::mirror::Presence;
 use crate::mirror::apply::WriteError;
@@ -72,7 +73,7 @@ impl Machine {
         let settings = match &state.source.settings {
             Ok(settings) => settings,
             Err(message) => {
-                let failure = stalled("InvalidSpec", message.clone());
+                let failure = PassFailure::new(FailureReason::InvalidSpec, message.clone());
                 self.end_pass(key, Some(failure), now);
                 return None;
             }
@@ -226,7 +227,7 @@ impl Machine {
             }
             Some(failure) => {
                 state.failures = state.failures.saturating_add(1);
-                if failure.stalled {
+                if failure.is_stalled() {
                     credentials_retry(interval)
                 } else {
                     after_failures(interval, state.failures, &mut self.rng)
@@ -321,31 +322,7 @@ fn succeeded(state: &SourceState) -> PassResult {
     }
 }
 
-pub(super) fn stalled(reason: &'static str, message: String) -> PassFailure {
-    PassFailure {
-        reason,
-        message,
-        stalled: true,
-        retry_after: None,
-    }
-}
-
 /// The failure of a pass that could not do something (`what`) at the API server.
 pub(super) fn write_failure(what: &str, error: &WriteError) -> PassFailure {
-    let reason = match error {
-        WriteError::Unreachable(_) => "APIServerUnreachable",
-        WriteError::Throttled { .. } => "APIServerThrottled",
-        WriteError::Forbidden(_) => "APIServerForbidden",
-        WriteError::NamespaceTerminating => "NamespaceTerminating",
-        WriteError::Conflict(_)
-        | WriteError::NotFound(_)
-        | WriteError::Refused(_)
-        | WriteError::ServerError(_) => "WriteFailed",
-    };
-    PassFailure {
-        reason,
-        message: format!("failed to {what}: {error}"),
-        stalled: false,
-        retry_after: None,
-    }
+    PassFailure::new(error, format!("failed to {what}: {error}"))
 }

@@ -7,6 +7,7 @@ use super::{MINUTE, SECOND};
 use crate::api::PoolCounts;
 use crate::api::conditions::PRUNE_HALTED;
 use crate::mirror::Step;
+use crate::modelarts::Reason;
 
 const MISSING: [&str; 3] = ["True/Running", "True/Synced", "False/Missing"];
 const OVERDUE: [&str; 3] = ["Unknown/Missing", "True/Synced", "False/Missing"];
@@ -216,7 +217,7 @@ fn a_halt_ends_when_the_pools_return() {
     rig.run_for(5 * MINUTE);
     assert_eq!(halt(&rig).as_deref(), Some("TooManyMissing"));
     // As long as it is so, also while passes fail.
-    let cloud = std::mem::replace(&mut rig.cloud, Err(failure("Throttled", None, false)));
+    let cloud = std::mem::replace(&mut rig.cloud, Err(failure(Reason::Throttled, None)));
     rig.run_for(MINUTE);
     assert_eq!(halt(&rig).as_deref(), Some("TooManyMissing"));
     rig.cloud = cloud;
@@ -232,7 +233,7 @@ fn a_halt_ends_when_the_pools_return() {
 #[test]
 fn an_error_about_one_pool_halts_nothing_but_the_prune() {
     let mut rig = Rig::missing(prune("Delete", "1m", 50), &["a", "b", "c", "d"], 2);
-    rig.show_failure = Some(failure("CloudUnavailable", None, false));
+    rig.show_failure = Some(failure(Reason::CloudUnavailable, None));
     rig.run_for(5 * MINUTE);
     assert_eq!(halt(&rig).as_deref(), Some("ConfirmationFailed"));
     assert_eq!(rig.conditions("a"), OVERDUE);
@@ -249,7 +250,7 @@ fn an_error_about_one_pool_halts_nothing_but_the_prune() {
 #[test]
 fn what_the_cloud_asks_for_when_asked_for_one_pool_is_obeyed() {
     let mut rig = Rig::missing(prune("Delete", "1m", 50), &["a", "b"], 1);
-    rig.show_failure = Some(failure("Throttled", Some(10 * MINUTE), false));
+    rig.show_failure = Some(failure(Reason::Throttled, Some(10 * MINUTE)));
     rig.run_for(3 * MINUTE);
     let listings = rig.listings;
     assert_eq!(rig.shown.len(), 1);
@@ -257,7 +258,7 @@ fn what_the_cloud_asks_for_when_asked_for_one_pool_is_obeyed() {
     assert_eq!(rig.listings, listings, "asked before the time was over");
     // A rejected key is used no more.
     let mut rig = Rig::missing(prune("Delete", "1m", 50), &["a", "b"], 1);
-    rig.show_failure = Some(failure("CredentialsRejected", None, true));
+    rig.show_failure = Some(failure(Reason::CredentialsRejected, None));
     rig.run_for(3 * MINUTE);
     let listings = rig.listings;
     assert_eq!(rig.shown.len(), 1);
@@ -365,7 +366,7 @@ fn failed_listings_are_no_absence_and_no_presence() {
     rig.run_for(40 * SECOND);
     let cloud = std::mem::replace(
         &mut rig.cloud,
-        Err(failure("IncompleteListing", None, false)),
+        Err(failure(Reason::IncompleteListing, None)),
     );
     rig.run_for(50 * SECOND);
     assert_eq!(rig.conditions("a"), MISSING);

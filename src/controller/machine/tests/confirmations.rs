@@ -7,6 +7,7 @@ use super::{MINUTE, SECOND};
 use crate::controller::machine::{Action, Input};
 use crate::mirror::Step;
 use crate::mirror::apply::{WriteError, Written};
+use crate::modelarts::Reason;
 
 #[test]
 fn a_changed_spec_voids_what_was_confirmed() {
@@ -179,7 +180,7 @@ fn what_the_cloud_said_long_ago_removes_nothing() {
     // The API server can't be reached for long enough, and the pool is made anew.
     rig.api.unreachable = true;
     rig.answer_confirmation(asked);
-    rig.cloud = Err(failure("CloudUnavailable", None, false));
+    rig.cloud = Err(failure(Reason::CloudUnavailable, None));
     rig.run_for(2 * MINUTE);
     rig.api.unreachable = false;
     rig.run_for(10 * MINUTE);

@@ -6,6 +6,7 @@ use super::rig::{Rig, failure, key, unavailable};
 use super::{MINUTE, SECOND};
 use crate::controller::machine::Input;
 use crate::mirror::Step;
+use crate::modelarts::Reason;
 
 /// With one pool, mirrored by another replica, and a source that it has listed.
 fn standby() -> Rig {
@@ -75,7 +76,7 @@ fn a_process_that_begins_as_a_standby_works_once_it_leads_and_has_seen_everythin
 fn a_key_that_another_replica_saw_rejected_is_not_tried_at_once() {
     let mut rig = standby();
     let mut other = Rig::with_spec(json!({"interval": "5s"}), &["a"]);
-    other.cloud = Err(failure("CredentialsRejected", None, true));
+    other.cloud = Err(failure(Reason::CredentialsRejected, None));
     other.run_for(10 * SECOND);
     let told = json!(other.status("s"));
     rig.pass_time(10 * SECOND);
@@ -91,7 +92,7 @@ fn a_key_that_another_replica_saw_rejected_is_not_tried_at_once() {
 #[test]
 fn a_key_that_was_rejected_in_a_former_term_is_not_tried_at_once() {
     let mut rig = Rig::with_spec(json!({"interval": "5s"}), &["a"]);
-    rig.cloud = Err(failure("CredentialsRejected", None, true));
+    rig.cloud = Err(failure(Reason::CredentialsRejected, None));
     rig.pass_time(10 * SECOND);
     let listing = rig.held_listing();
     rig.answer_listing(listing);

@@ -8,6 +8,7 @@ use crate::controller::fetch::Listing;
 use crate::controller::machine::{Action, CredentialsError, Input, Rejection};
 use crate::mirror::Step;
 use crate::mirror::apply::WriteError;
+use crate::modelarts::Reason;
 
 #[test]
 fn a_failed_listing_changes_nothing_and_backs_off() {
@@ -28,7 +29,7 @@ fn a_failed_listing_changes_nothing_and_backs_off() {
 #[test]
 fn a_key_rejected_for_one_source_is_told_by_all_and_tried_by_none() {
     let mut rig = Rig::new();
-    rig.cloud = Err(failure("CredentialsRejected", None, true));
+    rig.cloud = Err(failure(Reason::CredentialsRejected, None));
     rig.see_source("first", &json!({}));
     rig.run();
     rig.see_source("second", &json!({}));
@@ -54,7 +55,7 @@ fn a_key_rejected_for_one_source_is_told_by_all_and_tried_by_none() {
 fn with_a_rejected_password(passwords: &[(&'static str, &'static str)]) -> Rig {
     let mut rig = Rig::new();
     rig.spec = json!({"credentials": {"type": "Password", "secretRef": {"name": "keys"}}});
-    let mut refused = failure("CredentialsRejected", None, true);
+    let mut refused = failure(Reason::CredentialsRejected, None);
     refused.rejected = Some(Rejection::User);
     rig.cloud = Err(refused);
     for (source, password) in passwords {

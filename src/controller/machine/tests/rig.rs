@@ -12,6 +12,7 @@ use crate::api::{API_VERSION, ModelArtsPoolSourceStatus, SOURCE_KIND};
 use crate::controller::events::Event;
 use crate::controller::fetch::Listing;
 use crate::controller::key::Key;
+use crate::controller::machine::credentials::REJECTIONS;
 use crate::controller::machine::{
     Action, Confirmation, Input, Limits, ListingError, Machine, Now, PoolAnswer, Rejection,
     SourceIdentity, WriteOrder, WriteTicket,
@@ -20,7 +21,7 @@ use crate::controller::report::PassFailure;
 use crate::controller::source::Source;
 use crate::mirror::apply::{WriteError, Written};
 use crate::mirror::{PoolShape, Skip, SkipReason, Step, desired};
-use crate::modelarts::{Credentials, Identity, Password};
+use crate::modelarts::{Credentials, Identity, Password, Reason};
 
 pub(super) const NAMESPACE: &str = "ns";
 
@@ -458,17 +459,12 @@ pub(super) fn prune(policy: &str, grace: &str, percent: i64) -> Value {
     json!({"prune": {"policy": policy, "gracePeriod": grace, "maxPercent": percent}})
 }
 
-pub(super) fn failure(
-    reason: &'static str,
-    retry_after: Option<Duration>,
-    rejected: bool,
-) -> ListingError {
+pub(super) fn failure(reason: Reason, retry_after: Option<Duration>) -> ListingError {
+    let rejected = REJECTIONS.contains(&reason);
     ListingError {
         failure: PassFailure {
-            reason,
-            message: "no".to_owned(),
-            stalled: rejected,
             retry_after,
+            ..PassFailure::new(reason, "no".to_owned())
         },
         rejected: rejected.then_some(Rejection::Key),
     }
@@ -476,7 +472,7 @@ pub(super) fn failure(
 
 /// A listing that the cloud does not answer.
 pub(super) fn unavailable() -> ListingError {
-    failure("CloudUnavailable", None, false)
+    failure(Reason::CloudUnavailable, None)
 }
 
 pub(super) fn key(name: &str) -> Key {

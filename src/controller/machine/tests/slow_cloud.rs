@@ -8,6 +8,7 @@ use super::rig::{Rig, failure, prune};
 use super::{MINUTE, SECOND};
 use crate::controller::key::Key;
 use crate::controller::machine::{Action, Confirmation, Input};
+use crate::modelarts::Reason;
 
 /// How long answers take, and those that are to come.
 #[derive(Default)]
@@ -50,7 +51,7 @@ fn drive(rig: &mut Rig, slow: &mut Slow, time: Duration) {
         for (_, (key, pass)) in due {
             let answers = Confirmation {
                 pools: vec![],
-                failure: Some(failure("CloudUnavailable", None, false)),
+                failure: Some(failure(Reason::CloudUnavailable, None)),
             };
             rig.input(Input::Confirmed(key, pass, answers));
         }
