@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::keys::Leave;
 use super::passes::{LISTING_DEADLINE, write_failure};
 use super::state::{Claim, SourceState, Stage};
@@ -27,6 +29,7 @@ impl Machine {
         result: Result<SourceIdentity, CredentialsError>,
         now: Now,
     ) {
+        let told = self.rejection_told(key);
         let Some(state) = self.sources.get_mut(key) else {
             return;
         };
@@ -63,7 +66,8 @@ impl Machine {
             self.keys.changed_to(print);
         }
         // What was rejected before this process began is not tried again either, unless it was changed.
-        if let Some(at) = state.rejected_at.take()
+        state.rejected_at = None;
+        if let Some(at) = told
             && changed.is_none_or(|changed| changed <= at)
         {
             let ago = Duration::try_from(now.wall.duration_since(at)).unwrap_or_default();
@@ -85,6 +89,22 @@ impl Machine {
         let pass = pass.clone();
         self.listings.push_back((key.clone(), pass.id));
         state.stage = Stage::Listing(pass);
+    }
+
+    /// When the credentials of a source were rejected last before this process began, as its own status tells it,
+    /// or that of another which reads the same Secret and has not come to that yet.
+    fn rejection_told(&self, key: &Key) -> Option<Timestamp> {
+        let read = |key: &Key, state: &SourceState| {
+            let settings = state.source.settings.as_ref().ok()?;
+            let secret = settings.secret.clone();
+            Some((key.namespace.clone(), settings.credentials, secret))
+        };
+        let own = read(key, self.sources.get(key)?)?;
+        let told = self.sources.iter().filter_map(|(other, state)| {
+            let at = state.rejected_at?;
+            (read(other, state)? == own).then_some(at)
+        });
+        told.max()
     }
 
     /// The cloud has rejected the credentials of a source: nobody uses them for a while.

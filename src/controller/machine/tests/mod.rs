@@ -6,6 +6,7 @@ mod api;
 mod api_server_trouble;
 mod confirmations;
 mod freshness;
+mod keys;
 mod leadership;
 mod mirrors;
 mod passes;

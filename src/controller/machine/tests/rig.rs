@@ -51,6 +51,8 @@ pub(super) struct Rig {
     pub(super) events: Vec<Event>,
     /// When the Secret was changed last.
     pub(super) secret_changed: Option<Timestamp>,
+    /// The token in the Secrets of sources.
+    pub(super) token: String,
     /// The passwords of sources that have one.
     pub(super) passwords: BTreeMap<&'static str, &'static str>,
     /// What the specs of sources that are seen from now on say beside the least.
@@ -86,6 +88,7 @@ impl Rig {
             unsaid: BTreeSet::new(),
             shown: Vec::new(),
             events: Vec::new(),
+            token: "t".to_owned(),
             secret_changed: None,
             passwords: BTreeMap::new(),
             spec: json!({}),
@@ -416,7 +419,7 @@ impl Rig {
     /// Who a source is to the cloud: all have one token, but for those with a password of the one user.
     fn identity(&self, source: &str) -> Identity {
         match self.passwords.get(source) {
-            None => Identity::Fixed(Credentials::Token("t".into())),
+            None => Identity::Fixed(Credentials::Token(self.token.as_str().into())),
             Some(password) => Identity::Password(Password {
                 username: "u".to_owned(),
                 password: (*password).into(),
