@@ -1,5 +1,6 @@
 //! Who may ask, and what a refusal says.
 
+use super::loopback::{Loopback, Script};
 use super::*;
 use crate::simulator::{self, AccessKey, Fault, Operation};
 
@@ -137,6 +138,29 @@ async fn errors_by_status_and_code() {
                 retry_after: Some(std::time::Duration::from_secs(7)),
             }
         );
+    }
+}
+
+#[tokio::test]
+async fn the_cloud_may_ask_to_wait_in_seconds_or_until_a_date() {
+    let now = || "2025-11-01T03:49:41Z".parse::<Timestamp>().expect("a time");
+    for (said, expected) in [
+        ("30", Some(Duration::from_secs(30))),
+        (
+            "Sat, 01 Nov 2025 03:54:41 GMT",
+            Some(Duration::from_mins(5)),
+        ),
+        ("Sat, 01 Nov 2025 03:49:00 GMT", Some(Duration::ZERO)),
+        ("in a while", None),
+        ("", None),
+    ] {
+        let headers = format!("retry-after: {said}\r\n");
+        for status in ["429 Too Many Requests", "503 Service Unavailable"] {
+            let server = Loopback::start(Script::answer(status, &headers, b"")).await;
+            let client = plain_client(&server.url()).with(now, MAX_LISTING);
+            let error = listed(&client, &all()).await.expect_err(status);
+            assert_eq!(error.retry_after(), expected, "{status} {said}");
+        }
     }
 }
 

@@ -5,6 +5,7 @@ mod absence;
 mod api;
 mod api_server_trouble;
 mod confirmations;
+mod failures;
 mod freshness;
 mod keys;
 mod leadership;
