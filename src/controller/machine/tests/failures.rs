@@ -130,6 +130,25 @@ fn a_refresh_skips_the_backoff_of_a_failure() {
 }
 
 #[test]
+fn refreshes_are_at_least_five_seconds_apart() {
+    for cloud in [Ok([].into()), Err(unavailable())] {
+        let mut rig = Rig::new();
+        rig.spec = json!({"interval": "24h"});
+        rig.cloud = cloud;
+        rig.see_source("s", &json!({}));
+        let mut times = asked(&mut rig, 10 * SECOND);
+        for request in 0..60 {
+            let name = "modelarts.huaweicloud.com/refresh-requested-at";
+            rig.see_source("s", &json!({"annotations": {name: request.to_string()}}));
+            times.extend(asked(&mut rig, SECOND));
+        }
+        let gaps = gaps(&times);
+        assert!(gaps.len() > 10, "{gaps:?}");
+        assert!(gaps.iter().all(|gap| *gap >= 5 * SECOND), "{gaps:?}");
+    }
+}
+
+#[test]
 fn what_is_said_of_a_failure_is_what_its_kind_says() {
     for reason in Reason::ALL {
         let mut rig = Rig::new();
