@@ -230,3 +230,16 @@ async fn what_no_header_can_carry_is_an_error_and_is_not_sent() {
     }
     assert_eq!(server.connections(), 0);
 }
+
+/// What is not asked for is not unpacked, and so can be no bomb.
+#[tokio::test]
+async fn no_packing_is_asked_for_but_gzip() {
+    let server = Loopback::start(Script::ok(EMPTY_LIST)).await;
+    let selection = selection(&["0"], &[StatusFilter::Created]);
+    let listing = listed(&plain_client(&server.url()), &selection).await;
+    assert_eq!(listing.map(|pools| pools.len()), Ok(0));
+    let [head] = &*server.heads() else {
+        panic!("another number of requests")
+    };
+    assert_eq!(Sent::parse(head).header("accept-encoding"), Some("gzip"));
+}
