@@ -16,6 +16,9 @@ use super::said::json_problem;
 /// Stands in the envelope for an item that was cut out.
 const PLACEHOLDER: &[u8] = b"{}";
 
+/// Bytes of a place to go on that is followed. It goes into a URL, and no gateway takes a longer one than 8 KiB.
+const MAX_CONTINUE: usize = 4096;
+
 /// What stands in an answer beside its items.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Page {
@@ -197,6 +200,12 @@ impl Envelope {
         }
         let Metadata { next, remaining } = self.metadata.unwrap_or_default();
         let next = match next {
+            Scalar::Text(token) if token.len() > MAX_CONTINUE => {
+                let bytes = token.len();
+                return Err(format!(
+                    "metadata.continue has {bytes} bytes, at most {MAX_CONTINUE} are followed"
+                ));
+            }
             Scalar::Text(token) => Some(token).filter(|t| !t.is_empty()),
             Scalar::Null => None,
             other => return Err(format!("metadata.continue is no string: {other}")),

@@ -164,6 +164,17 @@ fn answers_that_are_no_listing() {
 }
 
 #[test]
+fn a_place_to_go_on_has_a_limit() {
+    for (bytes, expected) in [(MAX_CONTINUE, true), (MAX_CONTINUE + 1, false)] {
+        let token = "t".repeat(bytes);
+        let (_, page) = read(&format!(
+            r#"{{"items":[],"metadata":{{"continue":"{token}"}}}}"#
+        ));
+        assert_eq!(page.is_ok(), expected, "{bytes}: {page:?}");
+    }
+}
+
+#[test]
 fn brackets_without_end_overflow_nothing() {
     for body in ["[".repeat(100_000), "{".repeat(100_000), "]".repeat(10)] {
         assert!(read(&body).1.is_err());
