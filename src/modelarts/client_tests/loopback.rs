@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -15,10 +16,14 @@ use tokio_rustls::TlsAcceptor;
 pub(super) enum Script {
     /// With these bytes, then the connection ends.
     Bytes(Vec<u8>),
+    /// With the bytes for the request of this number, then the connection ends.
+    Numbered(fn(usize) -> Vec<u8>),
     /// With these bytes, then it falls silent until the client goes away.
     Silence(Vec<u8>),
     /// With `head`, then `again` without end; a client that goes away ends it.
     Endless { head: Vec<u8>, again: Vec<u8> },
+    /// With `head`, then one byte after each pause, without end.
+    Drip { head: Vec<u8>, pause: Duration },
 }
 
 impl Script {
@@ -141,11 +146,14 @@ async fn serve(
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await?);
     }
-    heads
-        .lock()
-        .expect("no panic")
-        .push(String::from_utf8_lossy(&head).into_owned());
+    let head = String::from_utf8_lossy(&head).into_owned();
+    let number = {
+        let mut heads = heads.lock().expect("no panic");
+        heads.push(head);
+        heads.len()
+    };
     match script {
+        Script::Numbered(answer) => stream.write_all(&answer(number)).await?,
         Script::Bytes(bytes) => stream.write_all(&bytes).await?,
         Script::Silence(before) => {
             stream.write_all(&before).await?;
@@ -155,6 +163,13 @@ async fn serve(
             stream.write_all(&head).await?;
             loop {
                 stream.write_all(&again).await?;
+            }
+        }
+        Script::Drip { head, pause } => {
+            stream.write_all(&head).await?;
+            loop {
+                tokio::time::sleep(pause).await;
+                stream.write_all(b" ").await?;
             }
         }
     }

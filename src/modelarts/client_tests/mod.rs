@@ -4,6 +4,7 @@
 //! Here: what the tests share.
 
 mod access;
+mod hostile;
 mod issued;
 mod limits;
 mod listing;
