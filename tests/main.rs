@@ -31,6 +31,8 @@ mod edits_are_undone;
 mod endurance;
 mod events_tell_what_happened;
 mod guard_keeps_others_out;
+mod hostile_pools_are_mirrored_or_named;
+mod hostile_sources_end_well;
 mod incomplete_listings_change_nothing;
 mod mirrors_are_what_the_sdk_is_sent;
 mod missing_pools_stay_until_gone;

@@ -1,6 +1,9 @@
 use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 
 use super::*;
+use crate::controller::source::Source;
 
 fn collector(previous: &Listing) -> Collector {
     let previous = previous.pools.iter();
@@ -83,4 +86,59 @@ fn what_is_listed_in_the_same_words_is_taken_from_the_last_listing() {
         labels.contains(r#""os.modelarts/workspace.id":"1""#),
         "{labels}"
     );
+}
+
+/// A cloud on loopback that begins to answer and then sends one byte each second.
+async fn dripping_cloud() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.expect("a client");
+        let mut request = Vec::new();
+        while !request.ends_with(b"\r\n\r\n") {
+            request.push(stream.read_u8().await.expect("a request"));
+        }
+        let head = b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{";
+        let mut sent = stream.write_all(head).await;
+        while sent.is_ok() {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            sent = stream.write_all(b" ").await;
+        }
+    });
+    format!("http://{address}")
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_drips_is_given_up_at_the_deadline() {
+    let allowed = "http://127.0.0.1:*".parse().expect("a pattern");
+    let http = modelarts::HttpOptions {
+        allowed: modelarts::AllowedEndpoints(vec![allowed]),
+        ..modelarts::HttpOptions::default()
+    };
+    let ambient = modelarts::AmbientOptions {
+        metadata: None,
+        pod_identity: None,
+    };
+    let source = json!({
+        "apiVersion": "modelarts.huaweicloud.com/v1alpha1", "kind": "ModelArtsPoolSource",
+        "metadata": {"namespace": "ns", "name": "s", "uid": "u", "resourceVersion": "1"},
+        "spec": {"endpoint": dripping_cloud().await, "projectId": "p",
+            "credentials": {"type": "Token", "secretRef": {"name": "keys"}}},
+    });
+    let source = Source::of(serde_json::from_value(source).expect("a source"));
+    let settings = source.expect("a source").settings.expect("a good spec");
+    let begun = tokio::time::Instant::now();
+    let listing = list(
+        Cloud::new(http, ambient).expect("connections"),
+        Key::new("ns", "s"),
+        settings,
+        Arc::new(Identity::Fixed(modelarts::Credentials::Token("t".into()))),
+        Vec::new(),
+        Arc::new(PoolShape::of_the_crd()),
+    );
+    let error = listing.await.expect_err("no listing");
+    assert_eq!(error.failure.reason, Reason::CloudUnavailable.into());
+    let message = &error.failure.message;
+    assert!(message.contains("not complete within 900 s"), "{message}");
+    assert_eq!(begun.elapsed().as_secs(), LISTING_DEADLINE.as_secs());
 }

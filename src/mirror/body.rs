@@ -33,6 +33,15 @@ pub(super) fn drop_long_keys(value: &mut Value) {
     }
 }
 
+/// The values in `value`, itself included, at every depth.
+pub(super) fn values(value: &Value) -> usize {
+    1 + match value {
+        Value::Object(object) => object.values().map(values).sum(),
+        Value::Array(items) => items.iter().map(values).sum(),
+        _ => 0,
+    }
+}
+
 fn is_writable_key(key: &str) -> bool {
     // No character takes more than six when it is escaped.
     key.len() <= MAX_KEY / 6 || json(&key).is_ok_and(|text| text.get().chars().count() <= MAX_KEY)

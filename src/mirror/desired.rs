@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use super::body::{self, drop_long_keys};
+use super::body::{self, drop_long_keys, values};
 use super::conform::PoolShape;
 use super::counts::{NODE_STATES, counts, flavors};
 use super::fingerprint::{Fingerprint, combined, fingerprint};
@@ -17,6 +17,9 @@ const MAX_POOL_BYTES: usize = 1024 * 1024;
 /// Bytes of a mirror as it is stored, without conditions and managedFields: they need the rest of
 /// what etcd takes.
 const MAX_MIRROR_BYTES: usize = 1280 * 1024;
+/// Values of a mirror's JSON, members and items at every depth. The API server's work grows with their number:
+/// with many more, no write ends in time, and no pass of the source would succeed any more.
+const MAX_MIRROR_VALUES: usize = 20_000;
 
 /// Fields of a mirror's status that are the controller's; the cloud's of the same names go to
 /// `status.cloud`.
@@ -92,7 +95,7 @@ pub struct Skip {
 pub enum SkipReason {
     /// The id is no name of a Kubernetes object.
     InvalidName,
-    /// The pool's JSON is over 1 MiB.
+    /// The pool's JSON is over 1 MiB, or its mirror's has more values than the API server takes in time.
     TooLarge,
     /// The name is held by an object that is not this source's.
     NameConflict,
@@ -168,16 +171,16 @@ pub fn desired(
                 .to_owned(),
         );
     }
-    let too_large = |what, bytes, max| {
+    let too_large = |what, count, of, max| {
         skip(
             SkipReason::TooLarge,
             format!(
-                "{what} has {bytes} bytes, at most {max} are mirrored; look for what is so large in its labels, annotations and spec"
+                "{what} has {count} {of}, at most {max} are mirrored; look for what is so large in its labels, annotations and spec"
             ),
         )
     };
     if text.len() > MAX_POOL_BYTES {
-        return too_large("the pool's JSON", text.len(), MAX_POOL_BYTES);
+        return too_large("the pool's JSON", text.len(), "bytes", MAX_POOL_BYTES);
     }
     let metadata = metadata(&pool, source, workspace);
     let created = created(&pool);
@@ -210,10 +213,15 @@ pub fn desired(
     let (mut spec, mut status) = (Value::Object(spec), Value::Object(status));
     drop_long_keys(&mut spec);
     drop_long_keys(&mut status);
-    let written = [&labels, &annotations, &spec, &status].map(raw);
+    let parts = [&labels, &annotations, &spec, &status];
+    let values = parts.into_iter().map(values).sum();
+    if values > MAX_MIRROR_VALUES {
+        return too_large("the mirror's JSON", values, "values", MAX_MIRROR_VALUES);
+    }
+    let written = parts.map(raw);
     let bytes = written.iter().map(|part| stored_bytes(part.get())).sum();
     if bytes > MAX_MIRROR_BYTES {
-        return too_large("the mirror's JSON", bytes, MAX_MIRROR_BYTES);
+        return too_large("the mirror's JSON", bytes, "bytes", MAX_MIRROR_BYTES);
     }
     let fingerprints = (
         metadata_fingerprint(&labels, &annotations),

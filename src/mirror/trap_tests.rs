@@ -422,8 +422,10 @@ fn what_grows_when_it_is_written_is_too_large_for_a_mirror() {
     let quoted = |character: &str, count: usize| format!("\"{}\"", character.repeat(count));
     // As much as a pool may have, and our own part beside it.
     assert!(outcome(&quoted("x", MAX_POOL_BYTES - 100)).is_ok());
+    // The other 9 are the mirror's own.
+    assert!(outcome(&format!("[{}1]", "1,".repeat(MAX_MIRROR_VALUES - 10))).is_ok());
     for large in [
-        format!("[{}1]", "1e15,".repeat(150_000)),
+        format!("[{}1]", "1,".repeat(MAX_MIRROR_VALUES - 9)),
         quoted("&", 500_000),
         quoted("\u{2028}", 300_000),
     ] {
