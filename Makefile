@@ -6,7 +6,7 @@ SHELL = /bin/sh
 .DEFAULT_GOAL := help
 # More than there are cores: most tests wait, for a pass or for the API server.
 export RUST_TEST_THREADS ?= 8
-.PHONY: help demo test lint generate soak bench
+.PHONY: help demo test lint generate soak fuzz bench
 
 help: ## show this
 	@echo "modelarts-pool-controller mirrors the resource pools of Huawei Cloud ModelArts into Kubernetes."
@@ -39,6 +39,10 @@ generate: ## write anew what is generated: crds/, the CRDs of the chart, docs/{a
 
 soak: ## run for long under churn, faults and restarts, and see that what is held stays flat (SOAK_SECONDS=3600)
 	SOAK_SECONDS=$${SOAK_SECONDS:-3600} $(CARGO) test --locked --test it -- --nocapture endurance
+
+fuzz: ## look for an answer of the cloud that breaks a promise, with cargo-fuzz and a nightly compiler (FUZZ_SECONDS=60)
+	$(CARGO) +nightly fuzz run listing -- -max_total_time=$${FUZZ_SECONDS:-60}
+	$(CARGO) +nightly fuzz run mirror -- -max_total_time=$${FUZZ_SECONDS:-60}
 
 bench: ## measure what the mirror costs, beside the API server's own limit (POOLS=1000)
 	$(CARGO) bench --locked --bench scale

@@ -18,6 +18,7 @@ mod chart_is_installed;
 mod chart_is_sound;
 mod cluster_binaries;
 mod cluster_processes;
+mod corpus;
 mod crds_are_generated;
 mod credentials_agency;
 mod credentials_password;

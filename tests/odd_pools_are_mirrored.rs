@@ -8,7 +8,7 @@ use super::support::audit::writes;
 use super::support::env::Env;
 
 /// What the cloud might send in place of something else, each in every place that has a type.
-fn odd_values() -> Vec<Value> {
+pub(super) fn odd_values() -> Vec<Value> {
     let number = |text: &str| serde_json::from_str(text).expect("a number");
     vec![
         Value::Null,

@@ -1,0 +1,9 @@
+//! Bytes that may be one pool of a listing.
+
+#![no_main]
+
+#[path = "../targets.rs"]
+#[allow(dead_code, reason = "each target is one of its functions")]
+mod targets;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| targets::mirror(bytes));
