@@ -25,5 +25,5 @@ pub(crate) use metadata::{is_cloud_key, is_dns1123_subdomain};
 pub use observed::{Controller, Observed};
 pub use observed_conditions::ObservedConditions;
 pub use plan::{Counts, Existence, Owner, Step, Wanted, plan};
-pub use prune::{Absence, Disappearance, PruneRules, Question, is_leaving};
+pub use prune::{Absence, Disappearance, PruneRules, Question, RECHECK, is_leaving};
 pub use situation::{Freshness, Presence, conditions};

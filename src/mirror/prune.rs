@@ -10,7 +10,7 @@ use crate::api::PrunePolicy;
 /// Pools that the cloud is asked about in one pass, at most.
 const MAX_CONFIRMATIONS: usize = 20;
 /// How long a pool that the cloud still has is not asked about again, though its list does not hold it.
-const RECHECK: Duration = Duration::from_mins(10);
+pub const RECHECK: Duration = Duration::from_mins(10);
 /// So many mirrors may be missing at any time, whatever share of all they are.
 const MAX_MISSING: usize = 2;
 /// Phases from which a pool leaves the list in due course: as last seen, they are no sign of an outage.

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
@@ -14,7 +14,8 @@ use crate::controller::key::Key;
 use crate::controller::report::PruneHalt;
 use crate::controller::source::Source;
 use crate::mirror::{
-    Absence, Disappearance, Observed, Presence, PruneRules, Question, SkipReason, is_leaving,
+    Absence, Disappearance, Observed, Presence, PruneRules, Question, RECHECK, SkipReason,
+    is_leaving,
 };
 
 /// What Kubernetes' times leave out of a second, at most.
@@ -36,6 +37,8 @@ impl Machine {
         let Ok(rules) = state.source.settings.as_ref().map(|s| s.prune.clone()) else {
             return;
         };
+        let holds = |found: &Instant| now.instant.duration_since(*found) < RECHECK;
+        state.found.retain(|_, found| holds(found));
         if claims.is_empty() {
             state.halt = None;
             return;
@@ -163,7 +166,7 @@ impl Machine {
         if let Some(state) = self.sources.get_mut(key) {
             for (name, _) in &failed {
                 if let Some(claim) = state.claims.get_mut(name) {
-                    claim.asked = Some(Question::Failed(now.instant));
+                    claim.unanswered = Some(now.instant);
                 }
             }
             state.halt = failed.first().map(|_| confirmation_failed(&failed));
@@ -220,7 +223,7 @@ impl Machine {
                 // Where the cloud does not say, it is where it was listed last.
                 let desired = claim.desired.as_ref().map(|d| d.workspace.clone());
                 let workspace = workspace.or(desired).or(shown);
-                claim.asked = Some(Question::Found(now.instant));
+                state.found.insert(name.clone(), now.instant);
                 claim.presence = Presence::Missing {
                     since,
                     overdue: true,
@@ -267,6 +270,7 @@ fn absence(
         ),
         Presence::Listed | Presence::Unmirrorable(_) => (None, false),
     };
+    let found = state.found.get(name).copied().map(Question::Found);
     if since.is_none() {
         claim.missed = Some((pass.id, pass.left));
     }
@@ -276,7 +280,7 @@ fn absence(
         since: since.map_or(pass.started, |since| since.min(pass.started)),
         first: claim.missed.is_some_and(|(by, _)| by == pass.id),
         gone,
-        asked: claim.asked,
+        asked: found.or_else(|| claim.unanswered.map(Question::Failed)),
     }
 }
 

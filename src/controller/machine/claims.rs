@@ -78,7 +78,7 @@ impl Claim {
         self.gone = None;
         self.presence = Presence::Listed;
         self.missed = None;
-        self.asked = None;
+        self.unanswered = None;
         self.removal = None;
     }
 }

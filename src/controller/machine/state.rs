@@ -12,7 +12,7 @@ use crate::api::{CredentialsType, ModelArtsPoolSourceStatus};
 use crate::controller::events::{Edit, News, Removal};
 use crate::controller::report::{PassFailure, PruneHalt, Report};
 use crate::controller::source::Source;
-use crate::mirror::{Desired, Fingerprint, Freshness, Owner, Presence, Question, Skip};
+use crate::mirror::{Desired, Fingerprint, Freshness, Owner, Presence, Skip};
 use crate::modelarts::{Identity, KeyPrint, Reason};
 
 /// One source.
@@ -31,6 +31,9 @@ pub(super) struct SourceState {
     pub(super) handled_refresh: Option<String>,
     /// By name: the pools of the last complete listing, and the mirrors that the source owns beside.
     pub(super) claims: HashMap<Arc<str>, Claim>,
+    /// When the cloud said of pools that its list lacks that it has them. Beside the claims: these go with
+    /// their mirrors, and what a watch misses for a moment would be asked about again.
+    pub(super) found: HashMap<Arc<str>, Instant>,
     /// The generation of the spec that the last complete listing was made for; nothing before the first.
     pub(super) listed: Option<i64>,
     /// When its first request left.
@@ -121,8 +124,8 @@ pub(super) struct Claim {
     /// The pass whose listing was the first without it, and when that left; not known where a former
     /// process missed it.
     pub(super) missed: Option<(u64, Instant)>,
-    /// What came of the last question for it.
-    pub(super) asked: Option<Question>,
+    /// When the cloud did not answer the question for it.
+    pub(super) unanswered: Option<Instant>,
     /// Why the mirror is deleted, and when the cloud said so.
     pub(super) removal: Option<(Removal, Instant)>,
     /// What somebody else did to the mirror, until it is undone, and whether a write has begun that.
@@ -179,6 +182,7 @@ impl SourceState {
             last_start: None,
             failures: 0,
             claims: HashMap::new(),
+            found: HashMap::new(),
             listed: None,
             listed_at: None,
             closed: false,
@@ -261,7 +265,7 @@ impl Claim {
             presence,
             gone: None,
             missed: None,
-            asked: None,
+            unanswered: None,
             removal: None,
             edit: None,
             news: None,

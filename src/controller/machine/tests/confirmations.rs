@@ -186,3 +186,34 @@ fn what_the_cloud_said_long_ago_removes_nothing() {
     rig.run_for(10 * MINUTE);
     assert!(rig.api.get("a").is_some());
 }
+
+#[test]
+fn a_pool_that_the_cloud_has_is_not_asked_about_again_since_its_mirror_was_away() {
+    let mut rig = Rig::missing(prune("Delete", "0s", 50), &["a", "b"], 1);
+    rig.hidden.insert("a".to_owned(), Some("0".into()));
+    rig.run_for(2 * MINUTE);
+    assert_eq!(rig.shown, ["a"]);
+    // A relist does not show the mirror, then a watch does.
+    rig.input(Input::MirrorsRelisting(None));
+    rig.input(Input::MirrorsRelisted(None));
+    let observed = rig.api.edit("a", |_| {});
+    rig.input(Input::MirrorSeen(key("a"), Box::new(observed)));
+    rig.run_for(8 * MINUTE);
+    assert_eq!(rig.shown, ["a"]);
+    rig.run_for(3 * MINUTE);
+    assert_eq!(rig.shown, ["a", "a"]);
+}
+
+#[test]
+fn a_pool_that_returns_and_hides_again_is_not_asked_about_sooner() {
+    let mut rig = Rig::missing(prune("Delete", "0s", 50), &["a", "b"], 1);
+    rig.hidden.insert("a".to_owned(), Some("0".into()));
+    rig.run_for(2 * MINUTE);
+    rig.put_pool("a", "Running");
+    rig.run_for(MINUTE);
+    rig.unlist("a");
+    rig.run_for(6 * MINUTE);
+    assert_eq!(rig.shown, ["a"]);
+    rig.run_for(3 * MINUTE);
+    assert_eq!(rig.shown, ["a", "a"]);
+}
