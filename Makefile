@@ -6,7 +6,7 @@ SHELL = /bin/sh
 .DEFAULT_GOAL := help
 # More than there are cores: most tests wait, for a pass or for the API server.
 export RUST_TEST_THREADS ?= 8
-.PHONY: help demo test lint generate soak fuzz bench
+.PHONY: help demo test search lint generate soak fuzz bench
 
 help: ## show this
 	@echo "modelarts-pool-controller mirrors the resource pools of Huawei Cloud ModelArts into Kubernetes."
@@ -23,6 +23,11 @@ demo: ## watch pools being mirrored on a real API server; Ctrl-C ends it, DEMO_S
 
 test: ## run all tests, also those on a real API server
 	$(CARGO) test --locked
+
+# Built anew with optimisation, dependencies too: once, some minutes.
+search: ## play random histories against the machine (HISTORIES=100000 SEED=0, or HISTORY=path)
+	@HISTORIES=$(HISTORIES) SEED=$(SEED) HISTORY=$(HISTORY) $(CARGO) test --locked --quiet --profile search --lib \
+		-- controller::machine::tests::search::as_asked --exact --ignored --nocapture
 
 lint: ## check format, lints, doc links, licences of dependencies, and scripts
 	$(CARGO) fmt --check

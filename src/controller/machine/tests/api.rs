@@ -16,6 +16,8 @@ use crate::mirror::{Observed, Step};
 pub(super) struct Api {
     pub(super) version: u64,
     mirrors: BTreeMap<String, Value>,
+    /// The same as watches show them.
+    observed: BTreeMap<String, Observed>,
     /// What it makes of the spec of each mirror that is applied, as a webhook would.
     pub(super) mutate: Option<fn(&mut Value)>,
     /// Whether nothing is answered but what the test answers itself.
@@ -29,7 +31,19 @@ impl Api {
 
     /// A mirror, as a watch shows it.
     pub(super) fn observed(&self, name: &str) -> Observed {
-        dry_run::observed(&self.mirrors[name]).expect("a stored object")
+        self.observed[name].clone()
+    }
+
+    /// All mirrors, as a watch shows them.
+    pub(super) fn all_observed(&self) -> &BTreeMap<String, Observed> {
+        &self.observed
+    }
+
+    fn store(&mut self, name: &str, mirror: Value) -> Observed {
+        let observed = dry_run::observed(&mirror).expect("a stored object");
+        self.mirrors.insert(name.to_owned(), mirror);
+        self.observed.insert(name.to_owned(), observed.clone());
+        observed
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&Value> {
@@ -42,29 +56,47 @@ impl Api {
 
     /// Somebody makes an object whose controller is a source.
     pub(super) fn make_owned(&mut self, name: &str, source: &str) -> Observed {
-        self.version += 1;
         let owner = json!([{"apiVersion": API_VERSION, "kind": SOURCE_KIND, "name": source, "uid": uid(source), "controller": true}]);
         let object = json!({"apiVersion": API_VERSION, "kind": POOL_KIND, "metadata": {
-            "namespace": NAMESPACE, "name": name, "generation": 1, "uid": format!("{name}-{}", self.version),
-            "resourceVersion": self.version.to_string(), "ownerReferences": owner}});
-        self.mirrors.insert(name.to_owned(), object);
-        self.observed(name)
+            "namespace": NAMESPACE, "name": name, "generation": 1, "uid": format!("{name}-{}", self.version + 1),
+            "ownerReferences": owner}});
+        self.make(name, object)
     }
 
     /// Somebody else changes a mirror.
     pub(super) fn edit(&mut self, name: &str, edit: impl FnOnce(&mut Value)) -> Observed {
         self.version += 1;
-        let mirror = self.mirrors.get_mut(name).expect("a mirror");
-        edit(mirror);
+        let mut mirror = self.mirrors.remove(name).expect("a mirror");
+        edit(&mut mirror);
         mirror["metadata"]["resourceVersion"] = json!(self.version.to_string());
-        self.observed(name)
+        self.store(name, mirror)
     }
 
     /// Somebody deletes a mirror; the version of that.
     pub(super) fn delete(&mut self, name: &str) -> u64 {
         self.version += 1;
         self.mirrors.remove(name).expect("a mirror");
+        self.observed.remove(name);
         self.version
+    }
+
+    /// A mirror is asked to go: it does, or waits for a finalizer and is returned.
+    pub(super) fn end(&mut self, name: &str) -> Option<Observed> {
+        let finalizers = self.mirrors[name]["metadata"]["finalizers"].as_array();
+        if finalizers.is_none_or(Vec::is_empty) {
+            self.delete(name);
+            return None;
+        }
+        Some(self.edit(name, |m| {
+            m["metadata"]["deletionTimestamp"] = json!("1970-01-01T00:00:00Z");
+        }))
+    }
+
+    /// Somebody else makes an object.
+    pub(super) fn make(&mut self, name: &str, mut object: Value) -> Observed {
+        self.version += 1;
+        object["metadata"]["resourceVersion"] = json!(self.version.to_string());
+        self.store(name, object)
     }
 
     pub(super) fn reach(&self) -> Result<(), WriteError> {
@@ -100,8 +132,10 @@ impl Api {
             _ => {}
         }
         if ticket.step == Step::Delete {
-            self.delete(name);
-            return Ok(Written::Deleted);
+            return Ok(match self.end(name) {
+                Some(waiting) => Written::Stored(Box::new(waiting)),
+                None => Written::Deleted,
+            });
         }
         let new = || new_object(NAMESPACE, name, &format!("{name}-{}", self.version));
         let mut next = stored.cloned().unwrap_or_else(new);
@@ -117,7 +151,6 @@ impl Api {
             self.version += 1;
             next["metadata"]["resourceVersion"] = json!(self.version.to_string());
         }
-        self.mirrors.insert(name.to_owned(), next);
-        Ok(Written::Stored(Box::new(self.observed(name))))
+        Ok(Written::Stored(Box::new(self.store(name, next))))
     }
 }

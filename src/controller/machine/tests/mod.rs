@@ -13,6 +13,7 @@ mod mirrors;
 mod passes;
 mod restarts;
 mod rig;
+mod search;
 mod slow_cloud;
 
 use std::time::Duration;
