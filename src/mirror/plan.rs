@@ -114,14 +114,25 @@ pub fn plan(
         };
     };
     let is_owned = observed.is_owned_by(owner);
+    let is_adoptable =
+        observed.is_orphan_of(&owner.name, &source_exists) && !converged(Step::ReplaceOwner);
     let claim = match wanted.existence {
-        Existence::Removed if is_owned && !observed.deleting => return Step::Delete,
-        Existence::Removed => return Step::Nothing,
+        Existence::Removed => {
+            return if observed.deleting {
+                Step::Nothing
+            } else if is_owned {
+                Step::Delete
+            } else if is_adoptable {
+                // Only what is owned is deleted.
+                Step::ReplaceOwner
+            } else {
+                Step::Nothing
+            };
+        }
         _ if is_owned => None,
         Existence::Required => take(observed, &source_exists, &converged),
         Existence::Kept { adopted } => {
-            let orphan = adopted && observed.is_orphan_of(&owner.name, &source_exists);
-            if orphan && !converged(Step::ReplaceOwner) {
+            if adopted && is_adoptable {
                 Some(Step::ReplaceOwner)
             } else if wanted.content.is_none() {
                 Some(Step::Nothing)

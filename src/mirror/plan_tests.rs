@@ -6,7 +6,7 @@ use super::super::conform::PoolShape;
 use super::super::desired::desired;
 use super::super::situation::{Freshness, Presence, conditions};
 use super::*;
-use crate::api::{API_VERSION, CONTROLLER_NAME, MANAGED_BY_LABEL, SOURCE_KIND};
+use crate::api::{API_VERSION, CONTROLLER_NAME, MANAGED_BY_LABEL, SOURCE_KIND, SOURCE_LABEL};
 
 const US: &str = "uid-of-our-source";
 const OTHER_SOURCE: &str = "uid-of-another-source";
@@ -446,17 +446,20 @@ fn of_a_mirror_that_was_not_listed_only_the_conditions_are_patched() {
 fn only_what_is_owned_is_deleted() {
     let removed = unknown(Existence::Removed, Presence::Unknown, Freshness::Fresh);
     assert_eq!(step_for(&removed, &stored(), &[]), Step::Delete);
-    for references in [
-        json!([]),
-        json!([reference(OTHER_SOURCE)]),
-        json!([reference(DEAD_SOURCE)]),
+    for (references, expected) in [
+        (json!([]), Step::ReplaceOwner),
+        (json!([reference(DEAD_SOURCE)]), Step::ReplaceOwner),
+        (json!([reference(OTHER_SOURCE)]), Step::Nothing),
     ] {
         let object = changed(|o| o["metadata"]["ownerReferences"] = references.clone());
-        assert_eq!(
-            step_for(&removed, &object, &[]),
-            Step::Nothing,
-            "{references}"
-        );
+        assert_eq!(step_for(&removed, &object, &[]), expected, "{references}");
+        let told = [Step::ReplaceOwner];
+        assert_eq!(step_for(&removed, &object, &told), Step::Nothing);
+        let of_another = changed(|o| {
+            o["metadata"]["ownerReferences"] = references.clone();
+            o["metadata"]["labels"][SOURCE_LABEL] = json!("another");
+        });
+        assert_eq!(step_for(&removed, &of_another, &[]), Step::Nothing);
     }
     let absent = plan(&removed, None, &owner(), |_| true, |_| false);
     assert_eq!(absent, Step::Nothing);

@@ -53,7 +53,7 @@ impl Claim {
             (_, Some((_, at))) if confirmed(at) => Existence::Removed,
             (Presence::Listed, _) => Existence::Required,
             (presence, _) => Existence::Kept {
-                adopted: presence.absent_since().is_some(),
+                adopted: presence != Presence::Unknown,
             },
         };
         let gone = matches!(presence, Presence::Gone { .. });

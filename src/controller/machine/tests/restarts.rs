@@ -6,6 +6,7 @@ use super::rig::{Rig, key, prune};
 use super::{MINUTE, SECOND};
 use crate::controller::fetch::Listing;
 use crate::controller::machine::Input;
+use crate::mirror::Step;
 use crate::mirror::apply::WriteError;
 
 /// Suspends the source, and lets another process take over before anything is listed.
@@ -71,6 +72,34 @@ fn an_orphan_of_a_pool_that_is_gone_is_judged() {
         rig.conditions("a"),
         mirror.unwrap()["metadata"]["ownerReferences"]
     );
+}
+
+#[test]
+fn an_orphan_that_could_not_be_taken_over_before_its_pool_was_gone_is_removed() {
+    let mut rig = Rig::missing(prune("Delete", "1m", 50), &["a", "b"], 1);
+    rig.run_for(100 * SECOND);
+    assert!(rig.shown.is_empty());
+    rig.edited("a", |m| m["metadata"]["ownerReferences"] = json!([]));
+    let (ticket, _) = rig.next_write().expect("a write");
+    assert_eq!(ticket.step, Step::ReplaceOwner);
+    rig.answer(ticket, Err(WriteError::Forbidden("not now".to_owned())));
+    // The next pass finds it overdue: what is decided next is its removal.
+    rig.run_for(60 * MINUTE);
+    assert!(rig.api.get("a").is_none(), "{:?}", rig.conditions("a"));
+}
+
+#[test]
+fn an_orphan_of_a_pool_that_can_be_mirrored_no_more_is_taken_over() {
+    let mut rig = Rig::with_pools(&["a"]);
+    rig.unlist("a");
+    rig.too_large = vec!["a".to_owned()];
+    rig.input(Input::SourceGone(key("s")));
+    rig.edited("a", |m| m["metadata"]["ownerReferences"] = json!([]));
+    rig.see_source_with("s", &json!({"uid": "anew"}), &json!(null));
+    rig.run_for(MINUTE);
+    let owner = rig.api.observed("a").controller.map(|c| c.uid);
+    assert_eq!(owner.as_deref(), Some("anew"));
+    assert_eq!(rig.conditions("a")[1], "False/TooLarge");
 }
 
 #[test]
