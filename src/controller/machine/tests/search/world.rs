@@ -21,6 +21,8 @@ use crate::mirror::Observed;
 
 /// So much is done at one instant at most: more, and it never rests.
 const MAX_DONE_AT_ONCE: u32 = 5_000;
+/// So soon a mirror is looked at again that was being written: until then nothing rests.
+const BUSY: Duration = Duration::from_millis(50);
 
 pub(super) struct World {
     pub(super) machine: Machine,
@@ -143,7 +145,8 @@ impl World {
             self.laws
                 .broken("it spins: there is nothing to do, and it does not wait");
         }
-        if self.is_settled() {
+        let goes_on = wakeup.is_some_and(|at| at <= self.now.instant + BUSY);
+        if self.is_settled() && !goes_on {
             self.tell_laws(Laws::at_rest);
         }
     }

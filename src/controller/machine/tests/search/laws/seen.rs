@@ -27,6 +27,8 @@ pub(super) struct Seen {
     /// When the first listing left that lacked each pool, of those for one spec that all lacked it; of all
     /// processes.
     pub(super) lacking: Pools<Option<Now>>,
+    /// How many such listings there were.
+    lacked: Pools<u32>,
     /// The spec that they were for.
     generation: i64,
     /// What the cloud said of each pool since it was listed last, when, and by the laws' clock; of all
@@ -72,6 +74,7 @@ impl Seen {
     pub(super) fn forget(&mut self) {
         *self = Self {
             lacking: self.lacking,
+            lacked: self.lacked,
             generation: self.generation,
             said: std::mem::take(&mut self.said),
             ..Self::default()
@@ -95,6 +98,7 @@ impl Seen {
     pub(super) fn listed(&mut self, asked: &Asked, listing: &Listing, facts: &Facts) {
         if self.generation != asked.generation {
             self.lacking = Pools::default();
+            self.lacked = Pools::default();
         }
         let mut last = Last {
             left: asked.left,
@@ -115,9 +119,11 @@ impl Seen {
             let index = usize::from(pool);
             if last.has(pool) {
                 self.lacking[index] = None;
+                self.lacked[index] = 0;
                 self.said[index] = None;
-            } else if self.lacking[index].is_none() {
-                self.lacking[index] = Some(asked.left);
+            } else {
+                self.lacking[index].get_or_insert(asked.left);
+                self.lacked[index] += 1;
             }
         }
         if facts.settled {
@@ -156,6 +162,7 @@ impl Seen {
     pub(super) fn lacked_since(&mut self, pool: u8, since: Timestamp, now: Now) {
         let lacking = &mut self.lacking[usize::from(pool)];
         if lacking.is_none_or(|first| since < first.wall) {
+            self.lacked[usize::from(pool)] += 1;
             let ago = now.wall.duration_since(since).unsigned_abs();
             *lacking = Some(Now {
                 instant: now.instant.checked_sub(ago).unwrap_or(now.instant),
@@ -183,7 +190,7 @@ impl Seen {
     ) -> Result<(), &'static str> {
         let last = self.last.as_ref().ok_or("nothing was listed")?;
         let first = self.lacking[usize::from(pool)].ok_or("the last listing has it")?;
-        if last.left.instant == first.instant {
+        if self.lacked[usize::from(pool)] < 2 {
             return Err("one listing alone lacked it");
         }
         let apart = last.left.wall.duration_since(first.wall);
