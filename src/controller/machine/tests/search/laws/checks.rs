@@ -54,7 +54,8 @@ impl Laws {
                 let refused = matches!(error, WriteError::Refused(_) | WriteError::Forbidden(_));
                 let rests = if refused { 420 + 2 * interval } else { 180 };
                 self.trouble_at(facts.now, rests);
-                if matches!(error, WriteError::NotFound(_)) {
+                // That a look finds none does not say that there was one: the watch tells that.
+                if matches!(error, WriteError::NotFound(_)) && ticket.step != Step::Nothing {
                     self.is_absent(&ticket.mirror.name);
                 }
             }
