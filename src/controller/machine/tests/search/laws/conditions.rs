@@ -29,6 +29,10 @@ impl Laws {
         let age = seen.age(&source, facts.now.wall);
         let suspended = settings(&source).suspend;
         let is_listed = seen.last.as_ref().map(|last| last.has(pool));
+        let is_for_this_spec = seen
+            .last
+            .as_ref()
+            .is_some_and(|last| last.generation == source.generation);
         let was_gone = order
             .observed
             .as_ref()
@@ -40,7 +44,8 @@ impl Laws {
                 (SYNCED, _) if suspended => false,
                 (SYNCED, "ListFailed") | (READY, "Stale") => age != Age::Fresh || !seen.has_passed,
                 (SYNCED, _) => age != Age::Old || !seen.has_passed,
-                (READY, "Missing") if is_listed.is_some() => seen
+                // What was so for a former spec stays said until a listing for this one.
+                (READY, "Missing") if is_for_this_spec => seen
                     .is_overdue(pool, settings(&source).prune.grace_period)
                     .is_ok(),
                 (LISTED, "Listed") => is_listed != Some(false),

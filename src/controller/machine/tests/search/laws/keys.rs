@@ -19,7 +19,8 @@ impl Laws {
         }
         let stopped = self.seen.get(uid).and_then(|seen| seen.stopped);
         let unchanged = |at| facts.secret_changed.is_none_or(|changed| changed <= at);
-        if stopped.is_some_and(|at| unchanged(at) && now.wall < at + REJECTED_FOR) {
+        let is_stopped = |at| unchanged(at) && now.wall < at + REJECTED_FOR;
+        if stopped.is_some_and(is_stopped) && self.bad.contains(&key) {
             return Err("law 8: a key is used that was rejected before the restart".to_owned());
         }
         let alone = self
@@ -47,6 +48,7 @@ impl Laws {
         self.proven.remove(&asked.key);
         if error.rejected.is_some() {
             self.rejected.insert(asked.key, now);
+            self.bad.insert(asked.key);
         }
         let not_before = error.failure.retry_after.map(|wait| now + wait);
         let seen = self.of(&asked.uid);

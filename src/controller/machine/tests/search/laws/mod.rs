@@ -57,6 +57,8 @@ pub(super) struct Laws {
     /// Keys whose last request was accepted by this process, and those that were rejected, and when.
     proven: HashSet<u64>,
     rejected: HashMap<u64, Instant>,
+    /// Keys that were ever rejected, by any process.
+    bad: HashSet<u64>,
     /// Counts all that happens, to tell what came first.
     clock: u64,
     /// When a name was last known not to be there, by pools.
