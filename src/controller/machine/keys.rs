@@ -83,7 +83,10 @@ impl Keys {
         if self.proving.get(&key.holder) == Some(&pass) {
             self.proving.remove(&key.holder);
         }
+        let rejected = self.rejected.get(&key.holder);
         match accepted {
+            // Its requests were under way when another pass's was rejected.
+            Some(true) if rejected.is_some_and(|r| r.with.contains(&key.whole)) => {}
             Some(true) => {
                 self.accepted.insert(key.whole, true);
             }
@@ -163,6 +166,21 @@ mod tests {
         // Two passwords of one user count as one.
         assert_eq!(keys.ask(password(1), 6, now), Leave::Given);
         assert_eq!(keys.ask(password(2), 7, now), Leave::Wait);
+    }
+
+    #[test]
+    fn a_success_that_ends_late_proves_no_rejected_key() {
+        let now = Instant::now();
+        let mut keys = Keys::default();
+        keys.ended(key(7), 1, Some(true));
+        assert_eq!(keys.ask(key(7), 2, now), Leave::Given);
+        assert_eq!(keys.ask(key(7), 3, now), Leave::Given);
+        keys.ended(key(7), 2, Some(false));
+        keys.reject(key(7), 5 * MINUTE, Duration::ZERO, now);
+        keys.ended(key(7), 3, Some(true));
+        let later = now + 5 * MINUTE;
+        assert_eq!(keys.ask(key(7), 4, later), Leave::Given);
+        assert_eq!(keys.ask(key(7), 5, later), Leave::Wait);
     }
 
     #[test]

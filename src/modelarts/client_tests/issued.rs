@@ -5,7 +5,7 @@ use std::path::Path;
 
 use tokio::time::{advance, pause, resume};
 
-use super::loopback::{Loopback, Script};
+use super::loopback::{Loopback, Script, head};
 use super::*;
 use crate::modelarts::{AmbientOptions, Cloud, Identity, Password, PodIdentityOptions};
 use crate::simulator::{
@@ -338,6 +338,35 @@ async fn a_long_token_is_taken() {
     let heads = server.heads();
     assert!(heads[0].starts_with("POST /v3/auth/tokens?nocatalog=true"));
     assert!(heads[1].starts_with("GET /v2/p/pools?"));
+}
+
+/// A token that is repeated in the refusal of it, and one that comes in an answer that is none.
+#[tokio::test]
+async fn the_token_of_a_metadata_service_is_not_shown() {
+    fn repeated(number: usize) -> Vec<u8> {
+        let (status, body) = match number {
+            1 => ("200 OK", "hunter2"),
+            _ => ("400 Bad Request", "x-metadata-token: hunter2 is no token"),
+        };
+        let mut answer = head(status, "", Some(body.len()));
+        answer.extend_from_slice(body.as_bytes());
+        answer
+    }
+    let created = Script::answer("201 Created", "", b"hunter2");
+    for script in [Script::Numbered(repeated), created] {
+        let server = Loopback::start(script).await;
+        let ambient = AmbientOptions {
+            metadata: Some(server.url().parse().expect("an origin")),
+            pod_identity: None,
+        };
+        let cloud = Cloud::new(options(), ambient).expect("connections");
+        let origin = server.url().parse().expect("an origin");
+        let client = cloud.client(origin, None, "p".to_owned(), &Identity::Agency);
+        let error = listed(&client.expect("a client"), &all()).await;
+        let error = error.expect_err("no keys");
+        assert_eq!(error.operation, "GetSecurityKey");
+        assert!(!format!("{error:?} {error}").contains("hunter2"), "{error}");
+    }
 }
 
 #[tokio::test]

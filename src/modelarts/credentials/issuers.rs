@@ -177,7 +177,8 @@ impl MetadataService {
             answer = self.keys_for(token.as_ref()).await?;
         }
         if answer.status != StatusCode::OK {
-            return Err(answer.error(str::to_owned));
+            let token = token.as_ref().and_then(|token| token.to_str().ok());
+            return Err(answer.error(|text| super::without(text, token)));
         }
         let grant = agency::grant(&answer.body);
         answer.issued(grant, agency::MARGIN)
@@ -191,6 +192,11 @@ impl MetadataService {
         let answer = Answer::to(GET_SECURITY_KEY, &self.observer, request).await?;
         match agency::token_answer(answer.status) {
             TokenAnswer::VersionOne => Ok(None),
+            // What it says may be a token.
+            TokenAnswer::Failed if answer.status.is_success() => {
+                let status = answer.status.as_u16();
+                Err(answer.unusable(&format!("the answer has status {status} in place of 200")))
+            }
             TokenAnswer::Failed => Err(answer.error(str::to_owned)),
             TokenAnswer::Token => {
                 let token = HeaderValue::from_bytes(answer.body.trim_ascii()).ok();

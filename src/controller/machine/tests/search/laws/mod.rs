@@ -255,7 +255,14 @@ impl Laws {
 
     /// Nothing is under way, and nothing happens at this instant.
     pub(super) fn at_rest(&mut self, facts: &Facts) {
-        if self.trouble.is_none_or(|until| until < facts.now.instant) {
+        // What waits for a pass waits for an interval that may have become longer since.
+        let sources = facts.cluster.sources.values();
+        let longest = sources.map(|s| settings(s).interval).max();
+        let passes = 2 * longest.unwrap_or_default();
+        if self
+            .trouble
+            .is_none_or(|until| until + passes < facts.now.instant)
+        {
             let verdict = self.mirrors_say_what_is_so(facts);
             self.hold(verdict);
         }
