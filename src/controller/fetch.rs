@@ -220,17 +220,23 @@ pub(super) async fn may_write_for(
     uid: &str,
 ) -> Result<bool, WriteError> {
     let source = match call(sources(&client, Some(&key.namespace)).get_metadata(&key.name)).await {
-        Err(WriteError::NotFound(_)) => return Ok(false),
+        Err(WriteError::NotFound(message)) if names(&message, &key.name) => return Ok(false),
         other => other?,
     };
     let api: Api<Namespace> = Api::all(client);
     let namespace = match call(api.get_metadata(&key.namespace)).await {
-        Err(WriteError::NotFound(_)) => return Ok(false),
+        Err(WriteError::NotFound(message)) if names(&message, &key.namespace) => return Ok(false),
         other => other?,
     };
     Ok(source.metadata.uid.as_deref() == Some(uid)
         && source.metadata.deletion_timestamp.is_none()
         && namespace.metadata.deletion_timestamp.is_none())
+}
+
+/// Whether a 404 says of the object `name` that it is gone. One that does not name it says that its kind
+/// is not served, or is a proxy's: the object may well be there.
+fn names(message: &str, name: &str) -> bool {
+    message.contains(&format!("\"{name}\" not found"))
 }
 
 #[cfg(test)]

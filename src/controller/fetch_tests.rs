@@ -142,3 +142,41 @@ async fn an_answer_that_drips_is_given_up_at_the_deadline() {
     assert!(message.contains("not complete within 900 s"), "{message}");
     assert_eq!(begun.elapsed().as_secs(), LISTING_DEADLINE.as_secs());
 }
+
+#[tokio::test]
+async fn a_source_is_gone_where_the_answer_names_it_and_nowhere_else() {
+    let status = |message: &str| {
+        let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 404, "reason": "NotFound",
+            "message": message});
+        status.to_string()
+    };
+    for (body, gone) in [
+        (
+            status("modelartspoolsources.modelarts.huaweicloud.com \"s\" not found"),
+            true,
+        ),
+        (
+            status("the server could not find the requested resource"),
+            false,
+        ),
+        ("404 page not found\n".to_owned(), false),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let answer = move || {
+            let body = body.clone();
+            async move { (axum::http::StatusCode::NOT_FOUND, body) }
+        };
+        let router = axum::Router::new().fallback(answer);
+        tokio::spawn(axum::serve(listener, router).into_future());
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let config = kube::Config::new(url.parse().expect("a URL"));
+        let client = Client::try_from(config).expect("a client");
+        let answer = may_write_for(client, &Key::new("ns", "s"), "uid").await;
+        let expected = if gone { Ok(false) } else { Err(()) };
+        let told = answer.map_err(|error| {
+            assert!(matches!(error, WriteError::NotFound(_)), "{error}");
+        });
+        assert_eq!(told, expected);
+    }
+}
