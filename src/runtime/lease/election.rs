@@ -304,11 +304,13 @@ fn holder(lease: &Lease) -> Option<&str> {
     holder.filter(|holder| !holder.is_empty())
 }
 
-/// How long its holder means to hold it without a renewal.
+/// How long its holder means to hold it without a renewal. Somebody may have edited it: never shorter than
+/// this program means it, and never so long that nobody would take over.
 fn duration(lease: &Lease) -> Duration {
     let seconds = lease.spec.as_ref().and_then(|s| s.lease_duration_seconds);
     let seconds = seconds.and_then(|seconds| u64::try_from(seconds).ok());
-    seconds.map_or(LEASE_DURATION, Duration::from_secs)
+    let written = seconds.map_or(LEASE_DURATION, Duration::from_secs);
+    written.clamp(LEASE_DURATION, 4 * LEASE_DURATION)
 }
 
 fn is_version_of(one: &Lease, other: &Lease) -> bool {

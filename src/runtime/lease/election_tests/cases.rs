@@ -54,6 +54,14 @@ fn what_another_holds_is_taken_when_it_has_not_changed_for_its_duration() {
             60,
         ),
         (json!({"holderIdentity": "b"}), 15),
+        (
+            json!({"holderIdentity": "b", "leaseDurationSeconds": 1}),
+            15,
+        ),
+        (
+            json!({"holderIdentity": "b", "leaseDurationSeconds": 1_000_000}),
+            60,
+        ),
     ] {
         let (mut server, mut replica) = (Server::default(), Replica::new("a"));
         server.put(&spec);
