@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::support::audit::busiest_second;
 use super::support::chart::{RELEASE, install, kubectl};
-use super::support::env::{Env, source_condition};
+use super::support::env::{Env, skipped, source_condition};
 use super::support::process::Process;
 
 const SAMPLE: &str = "auto-pool-os-86c13962597848eeb29c5861153a391f";
@@ -127,7 +127,7 @@ async fn a_quota_skips_what_is_over_it() {
     env.add_source("s", json!({"interval": "24h"})).await;
     let _controller = env.start_controller().await;
     let source = env.synced("s").await;
-    let skipped = source.status.and_then(|s| s.skipped).expect("skipped");
+    let skipped = skipped(&source);
     assert_eq!(skipped.count, 1);
     assert_eq!(skipped.pools[0].reason, "Refused");
     let message = &skipped.pools[0].message;
@@ -138,14 +138,7 @@ async fn a_quota_skips_what_is_over_it() {
     assert!(mirrors.iter().all(|m| m.status.is_some()));
 
     set("3", "2").await;
-    // The API server may know the quota a little longer as it was.
-    while env
-        .refresh("s")
-        .await
-        .status
-        .and_then(|s| s.skipped)
-        .is_some()
-    {}
+    env.skips_nothing("s").await;
     let mirrors = env.pools().list(&ListParams::default()).await;
     assert_eq!(mirrors.expect("a list").items.len(), 3);
 }

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use super::support::chart::{CHART, RELEASE, install, kubectl};
 use super::support::cluster::{run, shared};
-use super::support::env::{Env, PATIENCE, client_as, source_condition};
+use super::support::env::{Env, PATIENCE, client_as, skipped, source_condition};
 use super::support::markdown::{read, root};
 use super::support::policy::Policy;
 use super::support::process::Process;
@@ -324,8 +324,7 @@ async fn a_guard_that_names_another_account_is_told() {
     let source = env.synced("s").await;
     let told = source_condition(&source, "PoolsSkipped").expect("PoolsSkipped");
     assert!(told.message.contains("1 pool"), "{told:?}");
-    let skipped = source.status.and_then(|s| s.skipped).expect("skipped");
-    let message = &skipped.pools[0].message;
+    let message = &skipped(&source).pools[0].message;
     for words in [
         "admin may not create",
         "If this is the controller",
@@ -334,13 +333,6 @@ async fn a_guard_that_names_another_account_is_told() {
         assert!(message.contains(words), "no {words:?} in: {message}");
     }
     policy.delete(&env).await;
-    // It may be in force a little longer.
-    while env
-        .refresh("s")
-        .await
-        .status
-        .and_then(|s| s.skipped)
-        .is_some()
-    {}
+    env.skips_nothing("s").await;
     env.mirrored(SAMPLE).await;
 }

@@ -1,18 +1,11 @@
 //! Law 5: a pool that can't be mirrored is named in `skipped`, and the others are mirrored all the same.
 
 use kube::api::ListParams;
-use modelarts_pool_controller::api::{ModelArtsPoolSource, SkippedPools};
 use modelarts_pool_controller::simulator::{DEFAULT_WORKSPACE, Scenario};
 use serde_json::json;
 
-use super::support::env::{Env, source_condition};
+use super::support::env::{Env, skipped, source_condition};
 use super::support::policy::Policy;
-
-fn skipped(source: &ModelArtsPoolSource) -> SkippedPools {
-    let status = source.status.as_ref();
-    let skipped = status.and_then(|s| s.skipped.clone());
-    skipped.unwrap_or_else(|| panic!("nothing skipped: {source:?}"))
-}
 
 #[tokio::test]
 async fn pools_that_can_not_be_mirrored_are_named() {
@@ -108,13 +101,6 @@ async fn what_a_policy_refuses_is_named_and_tried_again_on_request() {
     env.mirrored("good-2").await;
 
     policy.delete(&env).await;
-    // The policy may be in force a little longer.
-    while env
-        .refresh("s")
-        .await
-        .status
-        .and_then(|s| s.skipped)
-        .is_some()
-    {}
+    env.skips_nothing("s").await;
     env.mirrored("refused").await;
 }

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::support::audit::writes;
 use super::support::controller::agent_of;
-use super::support::env::{Env, PATIENCE, source_condition};
+use super::support::env::{Env, PATIENCE, skipped, source_condition};
 
 const SAMPLE: &str = "auto-pool-os-86c13962597848eeb29c5861153a391f";
 
@@ -144,7 +144,7 @@ async fn of_two_sources_over_the_same_pool_the_first_keeps_it() {
     let mirror = env.mirrored(SAMPLE).await;
     env.add_source("second", json!({"interval": "24h"})).await;
     let second = env.synced("second").await;
-    let skipped = second.status.and_then(|s| s.skipped).expect("a conflict");
+    let skipped = skipped(&second);
     assert_eq!(skipped.pools[0].reason, "NameConflict");
     let now = env.pools().get(SAMPLE).await.expect("a mirror");
     assert_eq!(

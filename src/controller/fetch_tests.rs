@@ -4,6 +4,7 @@ use tokio::net::TcpListener;
 
 use super::*;
 use crate::controller::source::Source;
+use crate::runtime::kubernetes::client_of_played;
 
 fn collector(previous: &Listing) -> Collector {
     let previous = previous.pools.iter();
@@ -161,17 +162,12 @@ async fn a_source_is_gone_where_the_answer_names_it_and_nowhere_else() {
         ),
         ("404 page not found\n".to_owned(), false),
     ] {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let url = format!("http://{}", listener.local_addr().expect("an address"));
         let answer = move || {
             let body = body.clone();
             async move { (axum::http::StatusCode::NOT_FOUND, body) }
         };
         let router = axum::Router::new().fallback(answer);
-        tokio::spawn(axum::serve(listener, router).into_future());
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let config = kube::Config::new(url.parse().expect("a URL"));
-        let client = Client::try_from(config).expect("a client");
+        let client = client_of_played(router).await;
         let answer = may_write_for(client, &Key::new("ns", "s"), "uid").await;
         let expected = if gone { Ok(false) } else { Err(()) };
         let told = answer.map_err(|error| {

@@ -135,20 +135,13 @@ mod tests {
     use axum::http::HeaderName;
     use k8s_openapi::api::core::v1::Secret;
     use kube::Api;
-    use tokio::net::TcpListener;
     use tokio::time::timeout;
 
     use super::*;
-    use crate::runtime::kubernetes::{client_of, configured};
+    use crate::runtime::kubernetes::client_of_played;
 
     async fn secrets_at(router: Router) -> Api<Secret> {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let service = router.into_make_service_with_connect_info::<SocketAddr>();
-        tokio::spawn(axum::serve(listener, service).into_future());
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let config = configured(Config::new(url.parse().expect("a URL")));
-        Api::namespaced(client_of(config).expect("a client"), "ns")
+        Api::namespaced(client_of_played(router).await, "ns")
     }
 
     /// What flow control answers, what other parts of the API server do, and neither.

@@ -87,6 +87,19 @@ pub fn configured(mut config: Config) -> Config {
     config
 }
 
+/// A client of an API server that `router` plays.
+#[cfg(test)]
+pub(crate) async fn client_of_played(router: axum::Router) -> Client {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await;
+    let listener = listener.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let service = router.into_make_service_with_connect_info::<std::net::SocketAddr>();
+    tokio::spawn(axum::serve(listener, service).into_future());
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let config = configured(Config::new(url.parse().expect("a URL")));
+    client_of(config).expect("a client")
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::{Read as _, Write as _};

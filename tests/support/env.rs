@@ -17,7 +17,9 @@ use kube::core::ApiResource;
 use kube::runtime::wait::await_condition;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Client, Config};
-use modelarts_pool_controller::api::{CREDENTIALS_SECRET_TYPE, ModelArtsPool, ModelArtsPoolSource};
+use modelarts_pool_controller::api::{
+    CREDENTIALS_SECRET_TYPE, ModelArtsPool, ModelArtsPoolSource, SkippedPools,
+};
 use modelarts_pool_controller::runtime::kubernetes::{self, configured};
 use modelarts_pool_controller::simulator::{
     Control, DEFAULT_ACCESS_KEY, DEFAULT_PROJECT_ID, DEFAULT_SECRET_KEY, Generate, Requests,
@@ -271,6 +273,18 @@ impl Env {
         })
         .await
     }
+
+    /// Asks for passes until the source skips no pool: what the API server refuses by may be in force a
+    /// little longer than it is there.
+    pub async fn skips_nothing(&self, name: &str) {
+        while self
+            .refresh(name)
+            .await
+            .status
+            .and_then(|s| s.skipped)
+            .is_some()
+        {}
+    }
 }
 
 /// A client of an administrator, whose requests the audit log shows under the name `agent`.
@@ -318,6 +332,13 @@ pub fn pool_condition<'a>(
 ) -> Option<&'a k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition> {
     let conditions = pool.status.as_ref()?.conditions.as_ref()?;
     conditions.iter().find(|c| c.type_ == type_)
+}
+
+/// The pools that a source skips.
+pub fn skipped(source: &ModelArtsPoolSource) -> SkippedPools {
+    let status = source.status.as_ref();
+    let skipped = status.and_then(|s| s.skipped.clone());
+    skipped.unwrap_or_else(|| panic!("nothing skipped: {source:?}"))
 }
 
 /// Whether a condition of a mirror says so.
