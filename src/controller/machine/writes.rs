@@ -19,6 +19,9 @@ const REFUSED_PAUSE: Duration = Duration::from_mins(5);
 /// Conflicts in a row after which a pass no longer waits for a mirror.
 const MAX_CONFLICTS: u8 = 8;
 
+/// How soon a mirror is looked at again that is being written.
+pub(super) const BUSY_WAIT: Duration = Duration::from_millis(50);
+
 /// The writes to come.
 #[derive(Default)]
 pub(super) struct Writes {
@@ -234,7 +237,7 @@ impl Machine {
         let key = source.sibling(&name);
         if self.mirrors.get(&key).is_some_and(|m| m.busy) {
             // Another source's write, or one for a former source of this name: its end is awaited.
-            self.hold(&source, &name, now.instant + Duration::from_millis(50));
+            self.hold(&source, &name, now.instant + BUSY_WAIT);
             return None;
         }
         if claim.needs_check > checked {

@@ -15,14 +15,13 @@ use super::history::Slow;
 use super::laws::{Facts, Laws};
 use super::mutants::Mutant;
 use super::watches::Watches;
+use crate::controller::machine::writes::BUSY_WAIT;
 use crate::controller::machine::{Action, Input, Limits, Machine, Now};
 use crate::controller::source::Source;
 use crate::mirror::Observed;
 
 /// So much is done at one instant at most: more, and it never rests.
 const MAX_DONE_AT_ONCE: u32 = 5_000;
-/// So soon a mirror is looked at again that was being written: until then nothing rests.
-const BUSY: Duration = Duration::from_millis(50);
 
 pub(super) struct World {
     pub(super) machine: Machine,
@@ -145,7 +144,8 @@ impl World {
             self.laws
                 .broken("it spins: there is nothing to do, and it does not wait");
         }
-        let goes_on = wakeup.is_some_and(|at| at <= self.now.instant + BUSY);
+        // Until a mirror that was being written is looked at again, nothing rests.
+        let goes_on = wakeup.is_some_and(|at| at <= self.now.instant + BUSY_WAIT);
         if self.is_settled() && !goes_on {
             self.tell_laws(Laws::at_rest);
         }
