@@ -145,6 +145,14 @@ impl Seen {
                 continue;
             }
             let pool = number(name)?;
+            // Whether it counts as gone before it says so depends on which process was told.
+            let told_gone = matches!(
+                self.said[usize::from(pool)],
+                Some((PoolAnswer::NotFound, ..))
+            );
+            if told_gone && !last.has(pool) && !mirror.conditions.is_gone() {
+                return None;
+            }
             let content = self.content[usize::from(pool)].as_ref();
             let phase = content.map_or(mirror.phase.as_deref(), |c| c.phase.as_deref());
             let is_there = last.has(pool);
