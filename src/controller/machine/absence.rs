@@ -290,8 +290,10 @@ fn stored_clock(observed: &Observed, source: &Source) -> Option<Timestamp> {
     let since = observed.conditions.absent_since()?;
     // A pass that succeeds has set the clocks of its spec. Of one that failed it is not known; then the
     // API server tells when the spec was changed, or a little later. Both times are whole seconds: in
-    // the same one, the change may have come last.
-    let holds = source.has_synced() || source.spec_changed.is_none_or(|changed| changed < since);
+    // the same one, the change may have come last. And nobody may have seen it yet.
+    let seen = source.status.observed_generation == Some(source.generation);
+    let later = || source.spec_changed.is_none_or(|changed| changed < since);
+    let holds = source.has_synced() || seen && later();
     // It may have begun at any moment of that second.
     let since = since.checked_add(LEFT_OUT).ok();
     since.filter(|_| holds && observed.status_is_ours)

@@ -21,7 +21,8 @@ fn source(spec: &Value) -> DynamicObject {
     };
     whole.extend(spec.clone());
     object(
-        json!({"apiVersion": API_VERSION, "kind": SOURCE_KIND, "metadata": {"namespace": "ns", "name": "s"}, "spec": whole}),
+        json!({"apiVersion": API_VERSION, "kind": SOURCE_KIND, "metadata": {"namespace": "ns", "name": "s"}, "spec": whole,
+            "status": {"observedGeneration": 1}}),
     )
 }
 

@@ -349,6 +349,22 @@ fn a_spec_that_is_changed_in_the_second_of_the_first_absence_restarts_the_clock(
 }
 
 #[test]
+fn a_spec_that_was_changed_unseen_before_the_first_absence_restarts_the_clock() {
+    let mut rig = Rig::missing(prune("Delete", "10m", 50), &["a", "b"], 1);
+    let changed = json!({"generation": 2, "managedFields": [
+        {"manager": "kubectl-edit", "operation": "Update", "time": rig.now.wall, "fieldsV1": {"f:spec": {}}}]});
+    rig.run_for(40 * SECOND);
+    let since = rig.since("a", "Listed");
+    // The watch was late, and the process ends with that.
+    rig.see_source("s", &changed);
+    rig.restart();
+    rig.run_for(9 * MINUTE);
+    assert!(rig.since("a", "Listed") > since);
+    rig.run_for(50 * SECOND);
+    assert!(rig.shown.is_empty());
+}
+
+#[test]
 fn an_interval_longer_than_the_grace_period_still_needs_two_listings() {
     let mut spec = prune("Delete", "0s", 50);
     spec["interval"] = json!("1h");

@@ -85,6 +85,10 @@ impl Seen {
         let suspended = settings(source).suspend;
         if !std::mem::replace(&mut self.known, true) {
             self.fresh_until = source.status.fresh_until.as_ref().map(|t| t.0);
+            // A former process has seen the spec; whether the clocks of mirrors are older is not known.
+            if source.status.observed_generation == Some(source.generation) {
+                self.generation = source.generation;
+            }
             let rejected = source.says(READY, "CredentialsRejected");
             let last = source.status.last_attempt_time.as_ref().map(|t| t.0);
             self.stopped = last.filter(|_| rejected);
