@@ -12,9 +12,6 @@ const CREDENTIALS_RETRY: Duration = Duration::from_mins(1);
 /// How long a rejected key is not used: the cloud locks a key after six rejected requests, for five
 /// minutes.
 pub(super) const REJECTED_KEY_PAUSE: Duration = Duration::from_mins(5);
-/// How long a user is not used whose password was rejected: five wrong ones lock the user, for a quarter of an
-/// hour.
-pub(super) const REJECTED_USER_PAUSE: Duration = Duration::from_mins(15);
 /// Longest difference from the interval. Less than what `freshUntil` allows beyond the interval, at most 30
 /// min: else data would be called stale though no pass has failed.
 const MAX_JITTER: Duration = Duration::from_mins(10);

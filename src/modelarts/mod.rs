@@ -26,7 +26,7 @@ pub use client::{Client, DEFAULT_WORKSPACE};
 pub use cloud::Cloud;
 pub use credentials::{
     Access, AmbientOptions, Credentials, Identity, InvalidCredentials, KeyPrint, Password,
-    PodIdentityOptions,
+    PodIdentityOptions, REJECTED_USER_PAUSE,
 };
 pub use endpoint::{
     AllowedEndpoints, Endpoint, EndpointPattern, InvalidEndpoint, iam_endpoint, modelarts_endpoint,

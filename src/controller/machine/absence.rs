@@ -152,7 +152,7 @@ impl Machine {
             if let Some(fingerprint) = fingerprint {
                 self.keys.ended(fingerprint, id, Some(false));
                 if let Some(rejection) = rejected {
-                    self.reject_key(key, fingerprint, rejection, now);
+                    self.reject_key(key, id, fingerprint, rejection, now);
                 }
             }
             failed.extend(unasked.map(|name| (name, failure.message)));

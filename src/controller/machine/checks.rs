@@ -49,7 +49,7 @@ impl Machine {
                 tracing::info!(source = %key, "the source or its namespace is being deleted; nothing more is written for it");
                 self.close(key);
                 self.drop_reports(key);
-                self.stop_pass(key);
+                self.stop_pass(key, now);
                 // Where it was a mistake (the same name anew), its own event begins anew.
                 self.set_due(key, None);
                 return;

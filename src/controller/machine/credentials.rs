@@ -12,11 +12,11 @@ use super::{Action, CredentialsError, Machine, Now, Rejection, SourceIdentity};
 use crate::api::CredentialsType;
 use crate::api::conditions::READY;
 use crate::controller::key::Key;
-use crate::controller::pace::{REJECTED_KEY_PAUSE, REJECTED_USER_PAUSE, credentials_retry};
+use crate::controller::pace::{REJECTED_KEY_PAUSE, credentials_retry};
 use crate::controller::report::PassFailure;
 use crate::mirror::Presence;
 use crate::mirror::apply::WriteError;
-use crate::modelarts::{KeyPrint, Reason};
+use crate::modelarts::{KeyPrint, REJECTED_USER_PAUSE, Reason};
 
 /// Reasons that count as rejections of a key.
 pub(super) const REJECTIONS: [Reason; 2] = [Reason::CredentialsRejected, Reason::ClockSkew];
@@ -88,7 +88,8 @@ impl Machine {
         pass.deadline = now.instant + 100 * LISTING_DEADLINE;
         let pass = pass.clone();
         self.listings.push_back((key.clone(), pass.id));
-        state.stage = Stage::Listing(pass);
+        state.stage = Stage::Waiting(pass);
+        self.running -= 1;
     }
 
     /// When the credentials of a source were rejected last before this process began, as its own status tells it,
@@ -107,10 +108,11 @@ impl Machine {
         told.max()
     }
 
-    /// The cloud has rejected the credentials of a source: nobody uses them for a while.
+    /// The cloud has rejected the credentials of a source, in this pass: nobody uses them for a while.
     pub(super) fn reject_key(
         &mut self,
         key: &Key,
+        pass: u64,
         print: KeyPrint,
         rejection: Rejection,
         now: Now,
@@ -122,6 +124,27 @@ impl Machine {
         if let Some(state) = self.sources.get_mut(key) {
             state.rejected = Some((print, now.instant + rest));
         }
+        self.stop_refused(pass, now);
+    }
+
+    /// Ends what other passes than this one ask with credentials that must not be used.
+    fn stop_refused(&mut self, rejected_in: u64, now: Now) {
+        let keys = &mut self.keys;
+        let refused = self.sources.iter().filter_map(|(source, state)| {
+            let pass = state.pass().filter(|pass| pass.id != rejected_in)?;
+            let asks = matches!(state.stage, Stage::Listing(_)) || !pass.confirming.is_empty();
+            let wait = keys.refused(pass.key.filter(|_| asks)?, now.instant)?;
+            Some((source.clone(), wait))
+        });
+        let refused: Vec<(Key, Duration)> = refused.collect();
+        for (source, wait) in refused {
+            let stage = self.sources.get(&source).map(|s| &s.stage);
+            if matches!(stage, Some(Stage::Listing(_))) {
+                self.wait_for_key(&source, wait, now);
+            } else {
+                self.give_up_confirmation(&source, now);
+            }
+        }
     }
 
     /// Ends a pass that asks nothing, since its key was rejected: for this source, which says so
@@ -131,7 +154,7 @@ impl Machine {
         tracing::debug!(source = %key, "the key was rejected; not asking for another {wait} s");
         let said = |s: &SourceState| REJECTIONS.iter().any(|r| s.source.says(READY, r.as_str()));
         if self.sources.get(key).is_some_and(said) {
-            self.stop_pass(key);
+            self.stop_pass(key, now);
             let interval = self.interval(key);
             self.set_due(key, Some(now.instant + credentials_retry(interval)));
         } else {
@@ -147,13 +170,17 @@ impl Machine {
 
     /// The next listing whose credentials are read and may be used.
     pub(super) fn next_listing(&mut self, now: Now) -> Option<Action> {
+        if self.running >= self.limits.passes {
+            return None;
+        }
         let mut index = 0;
         while let Some((key, id)) = self.listings.get(index).cloned() {
-            let pass = self.sources.get_mut(&key).and_then(|s| match &mut s.stage {
-                Stage::Listing(pass) if pass.id == id => Some(pass),
+            let stage = self.sources.get(&key).map(|s| &s.stage);
+            let waiting = stage.and_then(|stage| match stage {
+                Stage::Waiting(pass) if pass.id == id => pass.key,
                 _ => None,
             });
-            let Some((fingerprint, pass)) = pass.and_then(|p| Some((p.key?, p))) else {
+            let Some(fingerprint) = waiting else {
                 // The pass was given up.
                 self.listings.remove(index);
                 continue;
@@ -162,12 +189,7 @@ impl Machine {
                 Leave::Wait => index += 1,
                 Leave::Given => {
                     self.listings.remove(index);
-                    pass.asking = true;
-                    // It may have waited for others that use the key.
-                    pass.left = now.instant;
-                    pass.started = now.wall;
-                    pass.deadline = now.instant + LISTING_DEADLINE;
-                    return self.list(key);
+                    return self.list(key, now);
                 }
                 Leave::Refused(wait) => {
                     self.listings.remove(index);
@@ -178,13 +200,21 @@ impl Machine {
         None
     }
 
-    fn list(&self, key: Key) -> Option<Action> {
-        let state = self.sources.get(&key)?;
+    fn list(&mut self, key: Key, now: Now) -> Option<Action> {
+        let state = self.sources.get_mut(&key)?;
+        let mut pass = state.pass()?.clone();
+        let id = pass.id;
+        // It may have waited for others that use the key.
+        pass.left = now.instant;
+        pass.started = now.wall;
+        pass.deadline = now.instant + LISTING_DEADLINE;
+        state.stage = Stage::Listing(pass);
+        self.running += 1;
         // The content of a gone pool is not as it was listed.
         let as_listed = |c: &Claim| !matches!(c.presence, Presence::Gone { .. });
         let previous = state.claims.iter().filter(|(_, c)| as_listed(c));
         Some(Action::List {
-            pass: state.pass()?.id,
+            pass: id,
             settings: Box::new(state.source.settings.clone().ok()?),
             identity: state.identity.clone()?,
             previous: previous

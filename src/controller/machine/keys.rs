@@ -60,6 +60,11 @@ impl Keys {
         }
     }
 
+    /// Whether `pass` is the one that finds out whether `key` is accepted.
+    pub(super) fn is_proving(&self, key: KeyPrint, pass: u64) -> bool {
+        self.proving.get(&key.holder) == Some(&pass)
+    }
+
     /// For how long `key` is not used, where it was rejected, or another password of its user was.
     pub(super) fn refused(&mut self, key: KeyPrint, now: Instant) -> Option<Duration> {
         self.rejected.retain(|_, rejected| rejected.until > now);
@@ -80,7 +85,7 @@ impl Keys {
     /// `pass` uses `key` no longer. `accepted` says whether all its requests were accepted; nothing
     /// where it was given up.
     pub(super) fn ended(&mut self, key: KeyPrint, pass: u64, accepted: Option<bool>) {
-        if self.proving.get(&key.holder) == Some(&pass) {
+        if self.is_proving(key, pass) {
             self.proving.remove(&key.holder);
         }
         let rejected = self.rejected.get(&key.holder);

@@ -17,6 +17,7 @@ mod leadership;
 mod messages;
 mod mirrors;
 mod passes;
+mod proofs;
 mod reports;
 mod sources;
 mod state;
@@ -38,6 +39,7 @@ pub use messages::{
 use mirrors::Mirrors;
 pub(in crate::controller) use passes::LISTING_DEADLINE;
 use passes::WRITING_DEADLINE;
+use proofs::Proofs;
 use state::{SourceState, Stage};
 use writes::Writes;
 
@@ -79,8 +81,11 @@ pub struct Machine {
     writes: Writes,
     /// When the next pass of each source begins.
     due: BTreeSet<(Instant, Key)>,
+    /// How many of [`Limits::passes`] are taken.
     running: usize,
     keys: Keys,
+    /// Requests that nobody waits for, but to learn whether their keys are accepted.
+    proofs: Proofs,
     checks: BTreeSet<Key>,
     /// Sources whose credentials are read and whose listing may begin, with the pass it is for.
     listings: VecDeque<(Key, u64)>,
@@ -115,6 +120,7 @@ impl Machine {
             due: BTreeSet::new(),
             running: 0,
             keys: Keys::default(),
+            proofs: Proofs::default(),
             given_up: Vec::new(),
             checks: BTreeSet::new(),
             listings: VecDeque::new(),
@@ -132,7 +138,7 @@ impl Machine {
     pub fn handle(&mut self, input: Input, now: Now) {
         match input {
             Input::SourceSeen(source) => self.source_seen(*source, now),
-            Input::SourceGone(key) => self.source_gone(&key),
+            Input::SourceGone(key) => self.source_gone(&key, now),
             Input::MirrorSeen(key, observed) => self.mirror_seen(&key, *observed, now),
             Input::MirrorGone(key, version) => self.mirror_gone(&key, version, now),
             Input::MirrorsRelisting(scope) => self.mirrors.relisting(scope.as_deref()),
@@ -160,6 +166,7 @@ impl Machine {
             return None;
         }
         self.look(now);
+        self.end_late_proofs(now);
         if let Some(pass) = self.given_up.pop() {
             return Some(Action::GiveUp { pass });
         }
@@ -198,10 +205,17 @@ impl Machine {
             .min()
             .filter(|_| !self.writes.is_paused(now.instant));
         let look = self.looks.first().map(|(at, _)| *at);
-        [pass, report, look, self.writes.next_wakeup(now.instant)]
-            .into_iter()
-            .flatten()
-            .min()
+        let proof = self.proofs.next_end();
+        [
+            pass,
+            report,
+            look,
+            proof,
+            self.writes.next_wakeup(now.instant),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// What was worth noticing since the last call.

@@ -52,7 +52,6 @@ impl Machine {
             refresh: state.source.refresh.clone(),
             key: None,
             listed: None,
-            asking: false,
             outstanding: 0,
             failure: None,
             confirming: Vec::new(),
@@ -103,32 +102,36 @@ impl Machine {
         result: Result<Listing, ListingError>,
         now: Now,
     ) {
-        let Some(state) = self.sources.get_mut(key) else {
-            return;
+        let Some(mut pass) = self.take_listing(key, id) else {
+            return self.proof_answered(key, id, result.as_ref().err(), now);
         };
-        let Stage::Listing(pass) = &mut state.stage else {
-            return;
-        };
-        if pass.id != id {
-            return;
-        }
-        pass.asking = false;
         if let Some(fingerprint) = pass.key {
             self.keys.ended(fingerprint, id, Some(result.is_ok()));
         }
-        let listing = match result {
-            Ok(listing) => listing,
+        match result {
+            Ok(listing) => {
+                pass.listed = Some(now.instant);
+                pass.deadline = now.instant + WRITING_DEADLINE;
+                self.plan_pass(key, listing, pass, now);
+            }
             Err(ListingError { failure, rejected }) => {
                 if let (Some(rejection), Some(fingerprint)) = (rejected, pass.key) {
-                    self.reject_key(key, fingerprint, rejection, now);
+                    self.reject_key(key, id, fingerprint, rejection, now);
                 }
-                return self.end_pass(key, Some(failure), now);
+                self.end_pass(key, Some(failure), now);
             }
+        }
+    }
+
+    /// The pass whose listing is answered: from here on there is nothing to give up.
+    fn take_listing(&mut self, key: &Key, id: u64) -> Option<Pass> {
+        let stage = &mut self.sources.get_mut(key)?.stage;
+        let Stage::Listing(pass) = stage else {
+            return None;
         };
-        pass.listed = Some(now.instant);
-        pass.deadline = now.instant + WRITING_DEADLINE;
-        let pass = pass.clone();
-        self.plan_pass(key, listing, pass, now);
+        let pass = (pass.id == id).then(|| pass.clone())?;
+        *stage = Stage::Writing(pass.clone());
+        Some(pass)
     }
 
     /// Takes a complete listing: from here on it is what should be.
@@ -271,14 +274,14 @@ impl Machine {
         let due = if again {
             now.instant
         } else {
-            (pass.begun + wait).max(now.instant)
+            (pass.left + wait).max(now.instant)
         };
         let due = if refresh {
-            due.min((pass.begun + REFRESH_GAP).max(now.instant))
+            due.min((pass.left + REFRESH_GAP).max(now.instant))
         } else {
             due
         };
-        self.stop_pass(key);
+        self.stop_pass(key, now);
         self.set_due(key, (!suspended).then_some(due));
         if suspended {
             self.report_suspended(key, now);

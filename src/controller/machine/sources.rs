@@ -19,7 +19,7 @@ impl Machine {
             .get(&key)
             .is_some_and(|s| s.source.uid != source.uid)
         {
-            self.source_gone(&key);
+            self.source_gone(&key, now);
         }
         self.uids.insert(source.uid.clone(), key.clone());
         let known = self.sources.contains_key(&key);
@@ -43,7 +43,7 @@ impl Machine {
             // Orphaning and garbage collection win: nothing more is written for it.
             self.close(&key);
             self.drop_reports(&key);
-            self.stop_pass(&key);
+            self.stop_pass(&key, now);
             self.set_due(&key, None);
             return;
         }
@@ -53,7 +53,7 @@ impl Machine {
                 claim.removal = None;
             }
             // Nor is what is being asked what is asked for.
-            self.stop_listing(&key);
+            self.stop_listing(&key, now);
             self.give_up_confirmation(&key, now);
         }
         if !known {
@@ -70,7 +70,7 @@ impl Machine {
         }
         if state.suspended() {
             let said = state.source.says(READY, "Suspended");
-            self.stop_listing(&key);
+            self.stop_listing(&key, now);
             self.set_due(&key, None);
             if !said {
                 self.report_suspended(&key, now);
@@ -106,8 +106,8 @@ impl Machine {
         }
     }
 
-    pub(super) fn source_gone(&mut self, key: &Key) {
-        self.stop_pass(key);
+    pub(super) fn source_gone(&mut self, key: &Key, now: Now) {
+        self.stop_pass(key, now);
         self.set_due(key, None);
         self.look_again(key, None);
         self.checks.remove(key);
@@ -134,40 +134,40 @@ impl Machine {
         }
     }
 
-    pub(super) fn stop_listing(&mut self, key: &Key) {
-        let listing = self
-            .sources
-            .get(key)
-            .is_some_and(|s| matches!(s.stage, Stage::ReadingCredentials(_) | Stage::Listing(_)));
-        if listing {
-            self.stop_pass(key);
+    pub(super) fn stop_listing(&mut self, key: &Key, now: Now) {
+        let stage = self.sources.get(key).map(|s| &s.stage);
+        if !matches!(stage, None | Some(Stage::Idle | Stage::Writing(_))) {
+            self.stop_pass(key, now);
         }
     }
 
-    pub(super) fn stop_pass(&mut self, key: &Key) {
+    pub(super) fn stop_pass(&mut self, key: &Key, now: Now) {
         let Some(state) = self.sources.get_mut(key) else {
             return;
         };
-        match std::mem::replace(&mut state.stage, Stage::Idle) {
-            Stage::Idle => {}
-            Stage::Listing(Pass {
-                id,
-                key: Some(fingerprint),
-                asking: true,
-                ..
-            }) => {
-                self.running -= 1;
-                self.keys.ended(fingerprint, id, None);
-                self.given_up.push(id);
-            }
-            Stage::Writing(Pass { id, confirming, .. }) if !confirming.is_empty() => {
-                self.running -= 1;
-                self.given_up.push(id);
-            }
-            _ => self.running -= 1,
-        }
+        let stopped = std::mem::replace(&mut state.stage, Stage::Idle);
         for claim in state.claims.values_mut() {
             claim.in_pass = false;
+        }
+        self.running -= usize::from(stopped.takes_a_place());
+        match stopped {
+            Stage::Listing(pass) => self.give_up_listing(&pass, now),
+            Stage::Writing(pass) if !pass.confirming.is_empty() => self.given_up.push(pass.id),
+            Stage::Idle | Stage::ReadingCredentials(_) | Stage::Waiting(_) | Stage::Writing(_) => {}
+        }
+    }
+
+    /// What a listing holds is of no use any more; whether its key is accepted may be.
+    fn give_up_listing(&mut self, pass: &Pass, now: Now) {
+        let Some(print) = pass.key else {
+            return;
+        };
+        if self.keys.is_proving(print, pass.id) {
+            self.running += 1;
+            self.proofs.begin(pass.id, print, now);
+        } else {
+            self.keys.ended(print, pass.id, None);
+            self.given_up.push(pass.id);
         }
     }
 }

@@ -81,8 +81,21 @@ pub(super) struct SourceState {
 pub(super) enum Stage {
     Idle,
     ReadingCredentials(Pass),
+    /// Its credentials are read, and it waits for others that use the same.
+    Waiting(Pass),
     Listing(Pass),
     Writing(Pass),
+}
+
+impl Stage {
+    /// Whether it is one of the passes that may be under way at once. One that waits for its key is not: as long
+    /// as the cloud is silent, it would keep sources with other keys from asking.
+    pub(super) const fn takes_a_place(&self) -> bool {
+        match self {
+            Self::Idle | Self::Waiting(_) => false,
+            Self::ReadingCredentials(_) | Self::Listing(_) | Self::Writing(_) => true,
+        }
+    }
 }
 
 /// A pass under way.
@@ -99,8 +112,6 @@ pub(super) struct Pass {
     pub(super) key: Option<KeyPrint>,
     /// When the listing was complete.
     pub(super) listed: Option<Instant>,
-    /// Whether its listing is under way.
-    pub(super) asking: bool,
     /// Planned writes that are not settled.
     pub(super) outstanding: usize,
     /// The first write that was not accepted.
@@ -229,9 +240,10 @@ impl SourceState {
     pub(super) fn pass(&self) -> Option<&Pass> {
         match &self.stage {
             Stage::Idle => None,
-            Stage::ReadingCredentials(pass) | Stage::Listing(pass) | Stage::Writing(pass) => {
-                Some(pass)
-            }
+            Stage::ReadingCredentials(pass)
+            | Stage::Waiting(pass)
+            | Stage::Listing(pass)
+            | Stage::Writing(pass) => Some(pass),
         }
     }
 

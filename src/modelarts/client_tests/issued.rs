@@ -7,7 +7,9 @@ use tokio::time::{advance, pause, resume};
 
 use super::loopback::{Loopback, Script, head};
 use super::*;
-use crate::modelarts::{AmbientOptions, Cloud, Identity, Password, PodIdentityOptions};
+use crate::modelarts::{
+    AmbientOptions, Cloud, Identity, Password, PodIdentityOptions, REJECTED_USER_PAUSE,
+};
 use crate::simulator::{
     self, DEFAULT_POD_TOKEN, DEFAULT_USER, Fault, Match, Metadata, Operation, Selection,
 };
@@ -135,6 +137,29 @@ async fn a_wrong_password_is_tried_once_by_all_who_wait() {
     }
     assert_eq!(tokens_and_refusals(&simulator), (1, 1));
     assert_eq!(asked(&simulator, Operation::ListPools), 0);
+}
+
+/// A pass that was under way when another's password was rejected comes to renew its token later.
+#[tokio::test]
+async fn a_rejected_password_is_not_tried_again_by_whoever_comes_late() {
+    let (simulator, cloud) = issuing().await;
+    let wrong = user(WRONG);
+    let try_it = async || {
+        let error = pass(&cloud, &simulator, &wrong).await;
+        let reason = error.expect_err("a wrong password").reason();
+        assert_eq!(reason, Reason::CredentialsRejected);
+        asked(&simulator, Operation::CreateToken)
+    };
+    assert_eq!(try_it().await, 1);
+    assert_eq!(try_it().await, 1);
+    let nearly = REJECTED_USER_PAUSE.saturating_sub(Duration::from_secs(1));
+    let_pass(nearly).await;
+    assert_eq!(try_it().await, 1);
+    // Another password of the user is another matter.
+    assert_eq!(pass(&cloud, &simulator, &good_user()).await, Ok(2));
+    assert_eq!(try_it().await, 2);
+    let_pass(Duration::from_secs(1)).await;
+    assert_eq!(try_it().await, 3);
 }
 
 #[tokio::test]
@@ -276,8 +301,8 @@ async fn a_changed_password_ends_the_token_and_is_said() {
 #[tokio::test]
 async fn a_locked_user_is_told_by_iams_words() {
     let (simulator, cloud) = issuing().await;
-    for _ in 0..5 {
-        let wrong = pass(&cloud, &simulator, &user(WRONG)).await;
+    for number in 0..5 {
+        let wrong = pass(&cloud, &simulator, &user(&format!("wrong{number}"))).await;
         assert!(wrong.is_err());
     }
     let error = pass(&cloud, &simulator, &good_user()).await;
@@ -304,6 +329,8 @@ async fn what_iam_answers_is_told_apart() {
         };
         simulator.control().clear_faults();
         simulator.control().add_fault(fault).expect("a fault");
+        // A password that was rejected is not tried by these connections again.
+        let cloud = connections(&simulator, None);
         let error = pass(&cloud, &simulator, &good_user()).await;
         assert_eq!(error.expect_err("an error").reason(), reason, "{status}");
     }

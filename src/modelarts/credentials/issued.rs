@@ -15,6 +15,9 @@ use crate::modelarts::reason::Reason;
 /// How long an issuer that fails is not asked for what is still good.
 const RENEWAL_PAUSE: Duration = Duration::from_mins(1);
 
+/// How long a password is not used that was rejected: five wrong ones lock the user, for a quarter of an hour.
+pub const REJECTED_USER_PAUSE: Duration = Duration::from_mins(15);
+
 /// Who issues credentials, and to whom.
 #[derive(Clone, Debug)]
 pub(super) enum Issuer {
@@ -65,11 +68,11 @@ impl Issuer {
         }
     }
 
-    /// What a rejection is about, whatever it was asked for.
-    fn secret(&self) -> Binding {
+    /// The password that a rejection is about, whatever it was asked for.
+    fn password(&self) -> Option<Binding> {
         match self {
-            Self::Iam { user, .. } => user.digest(&[]),
-            Self::Agency | Self::PodIdentity => [0; 32],
+            Self::Iam { user, .. } => Some(user.digest(&[])),
+            Self::Agency | Self::PodIdentity => None,
         }
     }
 
@@ -104,6 +107,8 @@ struct Kept {
     /// Failures so far, and the last.
     failures: u64,
     failed: Option<Failed>,
+    /// Passwords that were rejected, with what, and until when they are not used.
+    rejected: HashMap<Binding, (CloudError, Instant)>,
     /// Until when nothing is renewed that is still good: the issuer has failed.
     pause: Option<Instant>,
 }
@@ -112,7 +117,6 @@ struct Kept {
 #[derive(Debug)]
 struct Failed {
     binding: Binding,
-    secret: Binding,
     error: CloudError,
 }
 
@@ -175,7 +179,10 @@ impl IssuedCredentials {
             if let Some((issued, Age::Good)) = kept.look(&binding, now()) {
                 return Ok(Got::kept(issued));
             }
-            if let Some(error) = kept.failed_since(failures, from) {
+            if let Some(error) = kept.failed_since(failures, &binding) {
+                return Err(error);
+            }
+            if let Some(error) = kept.rejected(from, now()) {
                 return Err(error);
             }
         }
@@ -192,7 +199,8 @@ impl IssuedCredentials {
                 })
             }
             (Err(error), _) if error.reason() == Reason::CredentialsRejected => {
-                Err(kept.fail(from, error))
+                kept.reject(from, &error, now());
+                Err(kept.fail(binding, error))
             }
             (Err(error), Some(issued)) if issued.age(now()) != Age::Expired => {
                 tracing::warn!(%error, "credentials can't be renewed; those that are about to expire are used on");
@@ -200,7 +208,7 @@ impl IssuedCredentials {
                 kept.pause = now().checked_add(pause);
                 Ok(Got::kept(issued))
             }
-            (Err(error), _) => Err(kept.fail(from, error)),
+            (Err(error), _) => Err(kept.fail(binding, error)),
         }
     }
 
@@ -252,22 +260,33 @@ impl Kept {
         }
     }
 
-    fn fail(&mut self, from: &Issuer, error: CloudError) -> CloudError {
+    fn fail(&mut self, binding: Binding, error: CloudError) -> CloudError {
         self.failures += 1;
         self.failed = Some(Failed {
-            binding: from.binding(),
-            secret: from.secret(),
+            binding,
             error: error.clone(),
         });
         error
     }
 
     /// The failure that came after the first `before` ones, where asking again would bring the same.
-    fn failed_since(&self, before: u64, from: &Issuer) -> Option<CloudError> {
+    fn failed_since(&self, before: u64, binding: &Binding) -> Option<CloudError> {
         let last = self.failed.as_ref().filter(|_| self.failures > before)?;
-        let rejected = last.error.reason() == Reason::CredentialsRejected;
-        let same = last.binding == from.binding() || rejected && last.secret == from.secret();
-        same.then(|| last.error.clone())
+        (last.binding == *binding).then(|| last.error.clone())
+    }
+
+    fn reject(&mut self, from: &Issuer, error: &CloudError, now: Instant) {
+        if let Some(password) = from.password() {
+            self.rejected.retain(|_, (_, until)| now < *until);
+            let until = now + REJECTED_USER_PAUSE;
+            self.rejected.insert(password, (error.clone(), until));
+        }
+    }
+
+    /// With what the password was rejected that would be sent.
+    fn rejected(&self, from: &Issuer, now: Instant) -> Option<CloudError> {
+        let (error, until) = self.rejected.get(&from.password()?)?;
+        (now < *until).then(|| error.clone())
     }
 
     fn is_paused(&self, now: Instant) -> bool {
@@ -276,6 +295,7 @@ impl Kept {
 
     fn is_of_use(&self, now: Instant) -> bool {
         self.issued.values().any(|i| i.age(now) != Age::Expired)
+            || self.rejected.values().any(|(_, until)| now < *until)
     }
 }
 

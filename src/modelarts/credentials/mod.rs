@@ -28,6 +28,7 @@ pub(super) use iam::CREATE_TOKEN;
 pub use identity::{Identity, KeyPrint, Password};
 pub(super) use issued::IssuedCredentials;
 use issued::Issuer;
+pub use issued::REJECTED_USER_PAUSE;
 pub use issuers::{AmbientOptions, PodIdentityOptions};
 pub use secret::InvalidCredentials;
 

@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use super::rig::{Rig, failure, key};
+use super::rig::{Rig, failure, key, prune};
 use super::{MINUTE, SECOND};
 use crate::controller::fetch::Listing;
+use crate::controller::machine::Input;
 use crate::controller::machine::credentials::REJECTIONS;
-use crate::controller::machine::{Action, Input};
 use crate::modelarts::Reason;
 
 #[test]
@@ -57,14 +57,8 @@ fn another_key_in_the_secret_is_tried_within_a_minute_alone() {
     rig.token = "another".to_owned();
     // All of them come to read it; one asks.
     let mut held = Vec::new();
-    let end = rig.now.instant + MINUTE;
-    while rig.now.instant < end {
-        while let Some(action) = rig.machine.next_action(rig.now) {
-            match action {
-                Action::List { key, pass, .. } => held.push((key, pass)),
-                other => assert!(rig.perform(other).is_none()),
-            }
-        }
+    for _ in 0..60 {
+        held.extend(rig.held_listings());
         rig.pass_time(SECOND);
     }
     assert_eq!(held.len(), 1, "{held:?}");
@@ -110,4 +104,114 @@ fn after_a_restart_one_source_tells_of_a_rejection_for_all_that_use_the_secret()
     let (asked, pass) = rig.held_listing();
     assert_eq!(asked, key("a"));
     rig.input(Input::Listed(asked, pass, Ok(Listing::default())));
+}
+
+#[test]
+fn a_rejection_ends_what_is_under_way_with_the_key() {
+    let mut rig = Rig::new();
+    for name in ["a", "b", "c"] {
+        rig.see_source(name, &json!({}));
+    }
+    rig.run();
+    rig.pass_time(MINUTE);
+    let mut held = rig.held_listings();
+    assert_eq!(held.len(), 3, "the key is proven");
+    rig.cloud = Err(failure(Reason::CredentialsRejected, None));
+    rig.answer_listing(held.remove(0));
+    rig.run();
+    let mut given_up = std::mem::take(&mut rig.given_up);
+    given_up.sort_unstable();
+    let mut others: Vec<u64> = held.iter().map(|(_, pass)| *pass).collect();
+    others.sort_unstable();
+    assert_eq!(given_up, others);
+    let rejected = |rig: &Rig| {
+        let sources = ["a", "b", "c"];
+        let reasons = sources.map(|source| ready(rig, source));
+        assert_eq!(reasons, ["CredentialsRejected"; 3]);
+    };
+    rejected(&rig);
+    // What the cloud has answered before it could be given up proves nothing.
+    rig.cloud = Ok([].into());
+    for listing in held {
+        rig.answer_listing(listing);
+    }
+    rig.run();
+    rejected(&rig);
+    let before = rig.listings;
+    rig.run_for(239 * SECOND);
+    assert_eq!(rig.listings, before);
+}
+
+#[test]
+fn a_rejection_ends_the_questions_about_single_pools() {
+    let mut rig = Rig::missing(prune("Delete", "0s", 100), &["p"], 1);
+    rig.pass_time(MINUTE);
+    rig.run();
+    let (asked, pass, _) = rig.until_confirmation();
+    rig.see_source("other", &json!({}));
+    let listing = rig.held_listing();
+    rig.cloud = Err(failure(Reason::CredentialsRejected, None));
+    rig.answer_listing(listing);
+    rig.run();
+    assert_eq!(rig.given_up, [pass], "{asked}");
+    assert!(rig.api.get("p").is_some());
+}
+
+/// A spec that is changed again and again must not send a bad key each time: nobody would learn that it
+/// is rejected, and it would be locked.
+#[test]
+fn a_changed_spec_awaits_what_becomes_of_a_key_that_is_not_proven() {
+    let mut rig = Rig::new();
+    rig.see_source("s", &json!({}));
+    let listing = rig.held_listing();
+    rig.see_source("s", &json!({"generation": 2}));
+    assert!(rig.held_listings().is_empty());
+    assert!(rig.given_up.is_empty());
+    rig.cloud = Err(failure(Reason::CredentialsRejected, None));
+    rig.answer_listing(listing);
+    rig.run();
+    assert_eq!(ready(&rig, "s"), "CredentialsRejected");
+    rig.see_source("s", &json!({"generation": 3}));
+    rig.run_for(239 * SECOND);
+    assert_eq!(rig.listings, 0);
+}
+
+#[test]
+fn what_a_former_spec_listed_counts_for_its_key_alone() {
+    let mut rig = Rig::new();
+    rig.put_pool("p", "Running");
+    rig.see_source("s", &json!({}));
+    let listing = rig.held_listing();
+    rig.see_source("s", &json!({"generation": 2}));
+    rig.answer_listing(listing);
+    let again = rig.held_listing();
+    assert!(rig.writes.is_empty() && rig.reports.len() <= 1);
+    rig.see_source("other", &json!({}));
+    assert_eq!(rig.held_listings().len(), 1, "the key is proven");
+    rig.answer_listing(again);
+    rig.run();
+    assert_eq!(rig.writes.len(), 2);
+}
+
+#[test]
+fn a_changed_spec_waits_for_a_silent_cloud_half_a_minute() {
+    let mut rig = Rig::new();
+    rig.see_source("s", &json!({}));
+    let (_, pass) = rig.held_listing();
+    rig.see_source("s", &json!({"generation": 2}));
+    let mut waited = 0;
+    while rig.held_listings().is_empty() {
+        let next = rig.machine.next_wakeup(rig.now).expect("a wakeup");
+        let wait = next - rig.now.instant;
+        waited += wait.as_secs();
+        rig.pass_time(wait);
+    }
+    assert_eq!(waited, 30);
+    assert_eq!(rig.given_up, [pass]);
+}
+
+/// The reason of a source's condition Ready.
+fn ready(rig: &Rig, source: &str) -> String {
+    let conditions = rig.status(source).conditions.as_ref();
+    conditions.expect("conditions")[0].reason.clone()
 }

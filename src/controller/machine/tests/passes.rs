@@ -4,7 +4,6 @@ use serde_json::json;
 
 use super::SECOND;
 use super::rig::{Rig, failure, key, uid, unavailable};
-use crate::controller::fetch::Listing;
 use crate::controller::machine::{Action, CredentialsError, Input, Rejection};
 use crate::mirror::Step;
 use crate::mirror::apply::WriteError;
@@ -113,25 +112,66 @@ fn sources_that_share_a_key_prove_it_one_after_the_other() {
     for name in ["a", "b", "c"] {
         rig.see_source(name, &json!({}));
     }
-    let mut under_way = Vec::new();
-    while let Some(action) = rig.machine.next_action(rig.now) {
-        match action {
-            Action::List { key, pass, .. } => under_way.push((key, pass)),
-            other => assert!(rig.perform(other).is_none()),
-        }
-    }
+    let mut under_way = rig.held_listings();
     assert_eq!(under_way.len(), 1, "{under_way:?}");
-    rig.check_rest();
     // Accepted, all others may use it at once.
-    let (first, pass) = under_way.remove(0);
-    rig.input(Input::Listed(first, pass, Ok(Listing::default())));
-    while let Some(action) = rig.machine.next_action(rig.now) {
-        match action {
-            Action::List { key, pass, .. } => under_way.push((key, pass)),
-            other => assert!(rig.perform(other).is_none()),
-        }
-    }
+    rig.answer_listing(under_way.remove(0));
+    under_way = rig.held_listings();
     assert_eq!(under_way.len(), 2, "{under_way:?}");
+}
+
+#[test]
+fn sources_that_wait_for_a_key_hold_up_no_others() {
+    let mut rig = Rig::new();
+    let many: Vec<String> = (0..20).map(|n| format!("s{n}")).collect();
+    for name in &many {
+        rig.see_source(name, &json!({}));
+    }
+    // The cloud does not answer it.
+    assert_eq!(rig.held_listings().len(), 1);
+    rig.passwords.insert("other", "p");
+    rig.spec = json!({"credentials": {"type": "Password", "secretRef": {"name": "keys"}}});
+    rig.see_source("other", &json!({}));
+    let held = rig.held_listings();
+    assert_eq!(held.len(), 1, "{held:?}");
+    assert_eq!(held[0].0, key("other"));
+}
+
+#[test]
+fn no_more_than_eight_sources_ask_the_cloud_at_once() {
+    let mut rig = Rig::new();
+    rig.spec = json!({"interval": "1h"});
+    rig.see_source("first", &json!({}));
+    rig.run();
+    for n in 0..20 {
+        rig.see_source(&format!("s{n}"), &json!({}));
+    }
+    let mut held = rig.held_listings();
+    assert_eq!(held.len(), 8);
+    rig.answer_listing(held.remove(0));
+    assert_eq!(rig.held_listings().len(), 1);
+}
+
+#[test]
+fn a_pass_that_waited_for_its_key_is_tried_again_an_interval_after_it_asked() {
+    let mut rig = Rig::new();
+    rig.see_source("first", &json!({}));
+    let first = rig.held_listing();
+    rig.see_source("second", &json!({}));
+    assert!(rig.held_listings().is_empty());
+    rig.pass_time(600 * SECOND);
+    rig.answer_listing(first);
+    let of_second = |rig: &mut Rig| {
+        let mut held = rig.held_listings().into_iter();
+        held.find(|(source, _)| *source == key("second"))
+    };
+    let second = of_second(&mut rig).expect("a listing");
+    rig.cloud = Err(unavailable());
+    rig.answer_listing(second);
+    for _ in 0..30 {
+        assert_eq!(of_second(&mut rig), None);
+        rig.pass_time(SECOND);
+    }
 }
 
 #[test]
@@ -179,12 +219,9 @@ fn a_listing_that_is_of_no_use_any_more_is_given_up() {
     ] {
         let mut rig = Rig::new();
         rig.see_source("s", &json!({}));
-        let pass = loop {
-            match rig.machine.next_action(rig.now).expect("a listing") {
-                Action::List { pass, .. } => break pass,
-                other => assert!(rig.perform(other).is_none()),
-            }
-        };
+        rig.run();
+        rig.pass_time(60 * SECOND);
+        let (_, pass) = rig.held_listing();
         match given_up {
             Some(metadata) => rig.see_source("s", &metadata),
             None => rig.input(Input::SourceGone(key("s"))),

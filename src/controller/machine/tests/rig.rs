@@ -59,6 +59,8 @@ pub(super) struct Rig {
     pub(super) spec: Value,
     /// Pools that are listed and too large to be mirrored.
     pub(super) too_large: Vec<String>,
+    /// Passes whose requests to the cloud were given up.
+    pub(super) given_up: Vec<u64>,
     /// Source and pool: what the listings of the one lack.
     left_out: BTreeSet<(String, String)>,
 }
@@ -93,6 +95,7 @@ impl Rig {
             passwords: BTreeMap::new(),
             spec: json!({}),
             too_large: Vec::new(),
+            given_up: Vec::new(),
             left_out: BTreeSet::new(),
         }
     }
@@ -155,6 +158,19 @@ impl Rig {
             assert!(self.perform(action).is_none(), "a write");
         }
         panic!("no listing");
+    }
+
+    /// Does all that is to be done at this instant but listings, and returns these.
+    pub(super) fn held_listings(&mut self) -> Vec<(Key, u64)> {
+        let mut held = Vec::new();
+        while let Some(action) = self.machine.next_action(self.now) {
+            match action {
+                Action::List { key, pass, .. } => held.push((key, pass)),
+                other => assert!(self.perform(other).is_none(), "a write"),
+            }
+        }
+        self.check_rest();
+        held
     }
 
     pub(super) fn answer_listing(&mut self, (key, pass): (Key, u64)) {
@@ -363,7 +379,7 @@ impl Rig {
                     }),
                 ));
             }
-            Action::GiveUp { .. } => {}
+            Action::GiveUp { pass } => self.given_up.push(pass),
             Action::Publish(event) => {
                 self.events.push(*event);
                 self.input(Input::Published);

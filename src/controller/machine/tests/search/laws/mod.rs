@@ -81,6 +81,8 @@ struct Asked {
     key: u64,
     /// Whether the key was proven then.
     proven: bool,
+    /// What it holds is of no use any more: another spec is asked for, or none.
+    void: bool,
 }
 
 impl Laws {
@@ -174,7 +176,9 @@ impl Laws {
             Input::Listed(_, pass, result) => {
                 if let Some(asked) = self.asked.remove(pass) {
                     self.key_was_used(&asked, result.as_ref().err(), facts);
-                    if let Ok(listing) = result {
+                    if let Ok(listing) = result
+                        && !asked.void
+                    {
                         self.of(&asked.uid).listed(&asked, listing, facts);
                     }
                 }
@@ -206,11 +210,16 @@ impl Laws {
         match change {
             Change::Source(source) => {
                 self.of(&source.uid).source_shown(source);
+                let wanted =
+                    (!source.deleting && !settings(source).suspend).then_some(source.generation);
+                self.ask_no_more(&source.uid, wanted);
                 self.sources
                     .insert(source.key.clone(), Rc::new(*source.clone()));
             }
             Change::SourceGone(key) => {
-                self.sources.remove(key);
+                if let Some(source) = self.sources.remove(key) {
+                    self.ask_no_more(&source.uid, None);
+                }
             }
             Change::Mirror(_, observed) if observed.status_is_ours => {}
             Change::Mirror(name, _) => self.touched(name, now),
@@ -218,6 +227,14 @@ impl Laws {
                 self.touched(name, now);
                 self.is_absent(name);
             }
+        }
+    }
+
+    /// What a source asks for is of no use any more, but for that of this generation.
+    fn ask_no_more(&mut self, uid: &str, but: Option<i64>) {
+        let of_source = self.asked.values_mut().filter(|asked| *asked.uid == *uid);
+        for asked in of_source.filter(|asked| Some(asked.generation) != but) {
+            asked.void = true;
         }
     }
 

@@ -124,6 +124,7 @@ impl Laws {
             generation: source.generation,
             key: secret,
             proven: self.proven.contains(&secret),
+            void: false,
         };
         self.asked.insert(pass, asked);
         Ok(())
