@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 
 /// Longest wait after failures, where the interval is not longer.
-const MAX_BACKOFF: Duration = Duration::from_mins(10);
+pub(super) const MAX_BACKOFF: Duration = Duration::from_mins(10);
 /// How soon credentials that are missing or rejected are looked at again, where the interval is not
 /// shorter.
 const CREDENTIALS_RETRY: Duration = Duration::from_mins(1);

@@ -1,14 +1,15 @@
 //! What a source that is seen, changed or gone means for its passes.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::state::{Pass, SourceState, Stage};
 use super::{Machine, Notice, Now};
 use crate::api::conditions::READY;
 use crate::controller::key::Key;
-use crate::controller::pace::REFRESH_GAP;
+use crate::controller::pace::{MAX_BACKOFF, REFRESH_GAP};
 use crate::controller::source::Source;
+use crate::modelarts::Reason;
 
 impl Machine {
     pub(super) fn source_seen(&mut self, source: Source, now: Now) {
@@ -58,6 +59,7 @@ impl Machine {
         }
         if !known {
             self.claim_all_owned(Some(&key));
+            self.wait_as_told(&key, now);
         }
         if !known || spec_changed {
             self.notices.push(Notice::SourceSeen(key.clone()));
@@ -85,6 +87,21 @@ impl Machine {
         }
         if !known || spec_changed {
             self.assess(&key, now);
+        }
+    }
+
+    /// What the cloud asked another process to wait is not stored: where the status says that it was asked too
+    /// often, the next request is not sooner than the interval allows.
+    fn wait_as_told(&mut self, key: &Key, now: Now) {
+        let wait = self.interval(key).min(MAX_BACKOFF);
+        let Some(state) = self.sources.get_mut(key) else {
+            return;
+        };
+        let last = state.source.status.last_attempt_time.as_ref();
+        let throttled = state.source.says(READY, Reason::Throttled.as_str());
+        if let Some(last) = last.filter(|_| throttled) {
+            let ago = Duration::try_from(now.wall.duration_since(last.0)).unwrap_or_default();
+            state.not_before = Some(now.instant + wait.saturating_sub(ago));
         }
     }
 

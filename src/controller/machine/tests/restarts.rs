@@ -2,12 +2,13 @@
 
 use serde_json::json;
 
-use super::rig::{Rig, key, prune};
+use super::rig::{Rig, failure, key, prune};
 use super::{MINUTE, SECOND};
 use crate::controller::fetch::Listing;
 use crate::controller::machine::Input;
 use crate::mirror::Step;
 use crate::mirror::apply::WriteError;
+use crate::modelarts::Reason;
 
 /// Suspends the source, and lets another process take over before anything is listed.
 fn suspended_and_restarted(rig: &mut Rig) {
@@ -34,6 +35,21 @@ fn an_overdue_pool_is_not_ready_after_a_restart() {
     assert_eq!(rig.conditions("a")[0], "Unknown/Missing");
     suspended_and_restarted(&mut rig);
     assert_eq!(rig.conditions("a")[0], "Unknown/Missing");
+}
+
+#[test]
+fn a_cloud_that_was_asked_too_often_is_not_asked_at_once_after_a_restart() {
+    let mut rig = Rig::with_pools(&["a"]);
+    rig.pass_time(MINUTE);
+    rig.cloud = Err(failure(Reason::Throttled, Some(20 * SECOND)));
+    rig.run();
+    rig.pass_time(5 * SECOND);
+    let before = rig.listings;
+    rig.restart();
+    rig.run_for(24 * SECOND);
+    assert_eq!(rig.listings, before);
+    rig.run_for(2 * SECOND);
+    assert_eq!(rig.listings, before + 1, "an interval after it was asked");
 }
 
 #[test]
