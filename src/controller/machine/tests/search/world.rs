@@ -144,6 +144,7 @@ impl World {
             self.laws
                 .broken("it spins: there is nothing to do, and it does not wait");
         }
+        self.tell_laws(Laws::rejected_keys_rest);
         // Until a mirror that was being written is looked at again, nothing rests.
         let goes_on = wakeup.is_some_and(|at| at <= self.now.instant + BUSY_WAIT);
         if self.is_settled() && !goes_on {

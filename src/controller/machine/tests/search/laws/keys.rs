@@ -33,6 +33,22 @@ impl Laws {
         Ok(())
     }
 
+    /// Law 8: once a key is rejected, what others ask with it is given up. Looked at when nothing more happens
+    /// at this instant.
+    pub(in crate::controller::machine::tests::search) fn rejected_keys_rest(
+        &mut self,
+        facts: &Facts,
+    ) {
+        let now = facts.now.instant;
+        let rests = |key: &u64| {
+            let rejected = self.rejected.get(key);
+            rejected.is_some_and(|at| now < *at + REJECTED_FOR)
+        };
+        if self.asked.values().any(|asked| rests(&asked.key)) {
+            self.broken("law 8: what is asked with a rejected key goes on");
+        }
+    }
+
     /// A request was answered, or failed.
     pub(super) fn key_was_used(
         &mut self,
