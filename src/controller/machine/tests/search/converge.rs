@@ -101,6 +101,10 @@ impl World {
     }
 
     fn is_converged(&self) -> Result<(), String> {
+        // A slow answer may still tell of what was.
+        if !self.is_settled() {
+            return Err("something is under way".to_owned());
+        }
         for source in self.cluster.sources.values() {
             let Ok(settings) = &source.settings else {
                 continue;
