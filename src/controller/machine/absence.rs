@@ -180,7 +180,8 @@ impl Machine {
             return;
         };
         if !pass.confirming.is_empty() {
-            self.given_up.push(pass.id);
+            let pass = pass.clone();
+            self.give_up_request(&pass);
             self.end_confirmation(key, now);
         }
     }

@@ -117,29 +117,42 @@ impl Machine {
         rejection: Rejection,
         now: Now,
     ) {
-        let pause = pause(rejection);
-        self.keys.reject(print, pause, Duration::ZERO, now.instant);
-        // For this source not before its next pass would be due, either.
-        let rest = self.interval(key).max(pause);
-        if let Some(state) = self.sources.get_mut(key) {
-            state.rejected = Some((print, now.instant + rest));
-        }
-        self.stop_refused(pass, now);
+        self.rest(key, print, pause(rejection), now);
+        self.reject_for_all(pass, print, rejection, now);
     }
 
-    /// Ends what other passes than this one ask with credentials that must not be used.
-    fn stop_refused(&mut self, rejected_in: u64, now: Now) {
+    /// A source that has asked with a rejected key does not use it before its next pass would be due, either.
+    fn rest(&mut self, key: &Key, print: KeyPrint, pause: Duration, now: Now) {
+        let until = now.instant + self.interval(key).max(pause);
+        if let Some(state) = self.sources.get_mut(key) {
+            state.rejected = Some((print, until));
+        }
+    }
+
+    /// Nobody uses what was rejected in this pass, and what others ask with it is ended.
+    pub(super) fn reject_for_all(
+        &mut self,
+        pass: u64,
+        print: KeyPrint,
+        rejection: Rejection,
+        now: Now,
+    ) {
+        self.keys
+            .reject(print, pause(rejection), Duration::ZERO, now.instant);
+        self.end_refused_proofs(now);
         let keys = &mut self.keys;
         let refused = self.sources.iter().filter_map(|(source, state)| {
-            let pass = state.pass().filter(|pass| pass.id != rejected_in)?;
-            let asks = matches!(state.stage, Stage::Listing(_)) || !pass.confirming.is_empty();
-            let wait = keys.refused(pass.key.filter(|_| asks)?, now.instant)?;
-            Some((source.clone(), wait))
+            let asking = state.pass().filter(|asking| asking.id != pass)?;
+            let is_listing = matches!(state.stage, Stage::Listing(_));
+            let asks = is_listing || !asking.confirming.is_empty();
+            let print = asking.key.filter(|_| asks)?;
+            let wait = keys.refused(print, now.instant)?;
+            Some((source.clone(), is_listing, print, wait))
         });
-        let refused: Vec<(Key, Duration)> = refused.collect();
-        for (source, wait) in refused {
-            let stage = self.sources.get(&source).map(|s| &s.stage);
-            if matches!(stage, Some(Stage::Listing(_))) {
+        let refused: Vec<_> = refused.collect();
+        for (source, is_listing, print, wait) in refused {
+            if is_listing {
+                self.rest(&source, print, wait, now);
                 self.wait_for_key(&source, wait, now);
             } else {
                 self.give_up_confirmation(&source, now);
@@ -170,7 +183,9 @@ impl Machine {
 
     /// The next listing whose credentials are read and may be used.
     pub(super) fn next_listing(&mut self, now: Now) -> Option<Action> {
-        if self.running >= self.limits.passes {
+        // Without a change to the keys those that wait go on waiting; there may be many.
+        let scanned = |machine: &Self| Some((machine.keys.changes(), machine.listings.len()));
+        if self.running >= self.limits.passes || self.scanned == scanned(self) {
             return None;
         }
         let mut index = 0;
@@ -197,17 +212,21 @@ impl Machine {
                 }
             }
         }
+        self.scanned = scanned(self);
         None
     }
 
     fn list(&mut self, key: Key, now: Now) -> Option<Action> {
         let state = self.sources.get_mut(&key)?;
+        let settings = Box::new(state.source.settings.clone().ok()?);
+        let identity = state.identity.clone()?;
         let mut pass = state.pass()?.clone();
         let id = pass.id;
         // It may have waited for others that use the key.
         pass.left = now.instant;
         pass.started = now.wall;
         pass.deadline = now.instant + LISTING_DEADLINE;
+        state.last_start = Some(now.instant);
         state.stage = Stage::Listing(pass);
         self.running += 1;
         // The content of a gone pool is not as it was listed.
@@ -215,8 +234,8 @@ impl Machine {
         let previous = state.claims.iter().filter(|(_, c)| as_listed(c));
         Some(Action::List {
             pass: id,
-            settings: Box::new(state.source.settings.clone().ok()?),
-            identity: state.identity.clone()?,
+            settings,
+            identity,
             previous: previous
                 .filter_map(|(name, claim)| Some((name.clone(), claim.desired.clone()?)))
                 .collect(),

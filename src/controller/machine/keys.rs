@@ -15,6 +15,8 @@ pub(super) struct Keys {
     accepted: HashMap<u64, bool>,
     /// Whose credentials are not proven, and the pass that uses them now, alone.
     proving: HashMap<u64, u64>,
+    /// Counts what may let a pass begin that had to wait.
+    changes: u64,
 }
 
 /// A key or a user that was rejected.
@@ -45,6 +47,11 @@ impl Keys {
             rejected: self.rejected,
             ..Self::default()
         }
+    }
+
+    /// Grows with all that may let a pass begin, or end, that was told to wait.
+    pub(super) const fn changes(&self) -> u64 {
+        self.changes
     }
 
     /// Whether `pass` may use `key` now. Where it may, [`Keys::ended`] must follow.
@@ -85,6 +92,7 @@ impl Keys {
     /// `pass` uses `key` no longer. `accepted` says whether all its requests were accepted; nothing
     /// where it was given up.
     pub(super) fn ended(&mut self, key: KeyPrint, pass: u64, accepted: Option<bool>) {
+        self.changes += 1;
         if self.is_proving(key, pass) {
             self.proving.remove(&key.holder);
         }
@@ -107,6 +115,7 @@ impl Keys {
 
     /// The cloud rejected `key`, `ago` before now: it is not used for `pause` from then on.
     pub(super) fn reject(&mut self, key: KeyPrint, pause: Duration, ago: Duration, now: Instant) {
+        self.changes += 1;
         self.accepted.remove(&key.whole);
         let Some(left) = pause.checked_sub(ago) else {
             return;

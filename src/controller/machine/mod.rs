@@ -89,6 +89,8 @@ pub struct Machine {
     checks: BTreeSet<Key>,
     /// Sources whose credentials are read and whose listing may begin, with the pass it is for.
     listings: VecDeque<(Key, u64)>,
+    /// What [`Keys::changes`] and the number of these were when none of them could begin.
+    scanned: Option<(u64, usize)>,
     /// Sources whose missing pools the cloud is to be asked about, with the pass that missed them.
     confirmations: VecDeque<(Key, u64)>,
     /// When sources are looked at for the age of their data.
@@ -124,6 +126,7 @@ impl Machine {
             given_up: Vec::new(),
             checks: BTreeSet::new(),
             listings: VecDeque::new(),
+            scanned: None,
             confirmations: VecDeque::new(),
             looks: BTreeSet::new(),
             events: VecDeque::new(),

@@ -166,25 +166,34 @@ impl Machine {
         for claim in state.claims.values_mut() {
             claim.in_pass = false;
         }
+        let uid = state.source.uid.clone();
         self.running -= usize::from(stopped.takes_a_place());
         match stopped {
-            Stage::Listing(pass) => self.give_up_listing(&pass, now),
-            Stage::Writing(pass) if !pass.confirming.is_empty() => self.given_up.push(pass.id),
+            Stage::Listing(pass) => self.give_up_listing(uid, &pass, now),
+            Stage::Writing(pass) if !pass.confirming.is_empty() => self.give_up_request(&pass),
             Stage::Idle | Stage::ReadingCredentials(_) | Stage::Waiting(_) | Stage::Writing(_) => {}
         }
     }
 
     /// What a listing holds is of no use any more; whether its key is accepted may be.
-    fn give_up_listing(&mut self, pass: &Pass, now: Now) {
-        let Some(print) = pass.key else {
-            return;
-        };
-        if self.keys.is_proving(print, pass.id) {
-            self.running += 1;
-            self.proofs.begin(pass.id, print, now);
-        } else {
-            self.keys.ended(print, pass.id, None);
-            self.given_up.push(pass.id);
+    fn give_up_listing(&mut self, uid: Box<str>, pass: &Pass, now: Now) {
+        match pass.key {
+            Some(print)
+                if self.keys.is_proving(print, pass.id)
+                    && self.keys.refused(print, now.instant).is_none() =>
+            {
+                self.running += 1;
+                self.proofs.begin(uid, pass.id, print, now);
+            }
+            _ => self.give_up_request(pass),
         }
+    }
+
+    /// Nobody will hear what becomes of a request: the next one with its key goes alone, and is heard.
+    pub(super) fn give_up_request(&mut self, pass: &Pass) {
+        if let Some(print) = pass.key {
+            self.keys.ended(print, pass.id, Some(false));
+        }
+        self.given_up.push(pass.id);
     }
 }

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::rig::{Rig, failure, key, prune};
 use super::{MINUTE, SECOND};
 use crate::controller::fetch::Listing;
+use crate::controller::key::Key;
 use crate::controller::machine::Input;
 use crate::controller::machine::credentials::REJECTIONS;
 use crate::modelarts::Reason;
@@ -208,6 +209,88 @@ fn a_changed_spec_waits_for_a_silent_cloud_half_a_minute() {
     }
     assert_eq!(waited, 30);
     assert_eq!(rig.given_up, [pass]);
+}
+
+/// Two sources list with a proven key; the first fails, so that the next that lists has to prove it anew. Returns
+/// the listing of the second, and that.
+fn proving_anew(rig: &mut Rig) -> ((Key, u64), (Key, u64)) {
+    for name in ["a", "b"] {
+        rig.see_source(name, &json!({}));
+    }
+    rig.run();
+    rig.pass_time(MINUTE);
+    let mut held = rig.held_listings();
+    rig.cloud = Err(failure(Reason::CloudUnavailable, None));
+    rig.answer_listing(held.remove(0));
+    rig.see_source("x", &json!({}));
+    let proving = rig.held_listing();
+    assert_eq!(proving.0, key("x"));
+    rig.cloud = Err(failure(Reason::CredentialsRejected, None));
+    (held.remove(0), proving)
+}
+
+#[test]
+fn a_rejection_ends_also_what_was_to_prove_the_key() {
+    for spec_changes in [false, true] {
+        let mut rig = Rig::new();
+        let (other, (_, proving)) = proving_anew(&mut rig);
+        if spec_changes {
+            rig.see_source("x", &json!({"generation": 2}));
+            assert!(rig.held_listings().is_empty());
+        }
+        rig.answer_listing(other);
+        rig.run();
+        assert_eq!(rig.given_up, [proving], "{spec_changes}");
+        assert_eq!(ready(&rig, "x"), "CredentialsRejected");
+    }
+}
+
+#[test]
+fn a_source_whose_listing_was_ended_waits_for_its_interval_too() {
+    let mut rig = Rig::new();
+    rig.spec = json!({"interval": "24h"});
+    for name in ["a", "b"] {
+        rig.see_source(name, &json!({}));
+    }
+    rig.run();
+    rig.pass_time(2 * 24 * 60 * MINUTE);
+    let mut held = rig.held_listings();
+    rig.cloud = Err(failure(Reason::CredentialsRejected, None));
+    rig.answer_listing(held.remove(0));
+    let before = rig.listings;
+    rig.run_for(60 * MINUTE);
+    assert_eq!(rig.listings, before);
+}
+
+#[test]
+fn what_the_cloud_asks_to_wait_holds_for_the_next_spec() {
+    let mut rig = Rig::new();
+    rig.see_source("s", &json!({}));
+    let listing = rig.held_listing();
+    rig.see_source("s", &json!({"generation": 2}));
+    assert!(rig.held_listings().is_empty());
+    rig.cloud = Err(failure(Reason::Throttled, Some(MINUTE)));
+    rig.answer_listing(listing);
+    rig.run_for(59 * SECOND);
+    assert_eq!(rig.listings, 0);
+    rig.run_for(2 * SECOND);
+    assert_eq!(rig.listings, 1);
+}
+
+#[test]
+fn a_proven_key_whose_request_is_given_up_is_proven_anew() {
+    let mut rig = Rig::new();
+    rig.see_source("s", &json!({}));
+    rig.run();
+    rig.pass_time(MINUTE);
+    let (_, first) = rig.held_listing();
+    rig.see_source("s", &json!({"generation": 2}));
+    rig.held_listing();
+    assert_eq!(rig.given_up, [first]);
+    // That one is heard, whatever becomes of the spec.
+    rig.see_source("s", &json!({"generation": 3}));
+    assert!(rig.held_listings().is_empty());
+    assert_eq!(rig.given_up, [first]);
 }
 
 /// The reason of a source's condition Ready.

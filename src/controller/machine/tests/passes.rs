@@ -175,6 +175,27 @@ fn a_pass_that_waited_for_its_key_is_tried_again_an_interval_after_it_asked() {
 }
 
 #[test]
+fn a_refresh_waits_from_when_a_pass_asked_that_had_waited_for_its_key() {
+    let mut rig = Rig::new();
+    rig.see_source("first", &json!({}));
+    let first = rig.held_listing();
+    rig.see_source("second", &json!({}));
+    assert!(rig.held_listings().is_empty());
+    rig.pass_time(10 * SECOND);
+    rig.answer_listing(first);
+    let second = rig.held_listing();
+    rig.cloud = Err(unavailable());
+    rig.answer_listing(second);
+    rig.pass_time(SECOND);
+    let asked = json!({"annotations": {"modelarts.huaweicloud.com/refresh-requested-at": "now"}});
+    rig.see_source("second", &asked);
+    rig.run_for(3 * SECOND);
+    assert_eq!(rig.listings, 0);
+    rig.run_for(2 * SECOND);
+    assert_eq!(rig.listings, 1);
+}
+
+#[test]
 fn a_key_that_was_rejected_before_a_restart_is_not_tried_at_once() {
     let status = json!({
         "lastAttemptTime": "2026-01-01T00:00:00Z",
