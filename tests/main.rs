@@ -13,6 +13,7 @@ mod api_server_floods;
 mod api_server_outages;
 mod api_server_refusals;
 mod api_server_watches;
+mod api_server_webhooks;
 mod chart_grants_what_is_needed;
 mod chart_is_installed;
 mod chart_is_sound;

@@ -137,14 +137,15 @@ impl From<Reason> for FailureReason {
 impl From<&WriteError> for FailureReason {
     fn from(error: &WriteError) -> Self {
         match error {
-            WriteError::Unreachable(_) => Self::ApiServerUnreachable,
+            WriteError::Unreachable(_) | WriteError::NoAnswer(_) => Self::ApiServerUnreachable,
             WriteError::Throttled { .. } => Self::ApiServerThrottled,
             WriteError::Forbidden(_) => Self::ApiServerForbidden,
             WriteError::NamespaceTerminating => Self::NamespaceTerminating,
             WriteError::Conflict(_)
             | WriteError::NotFound(_)
             | WriteError::Refused(_)
-            | WriteError::ServerError(_) => Self::WriteFailed,
+            | WriteError::ServerError(_)
+            | WriteError::TimedOut(_) => Self::WriteFailed,
         }
     }
 }

@@ -86,7 +86,14 @@ pub enum WriteError {
     /// The API server failed to handle the write.
     #[error("the API server failed: {0}")]
     ServerError(String),
-    /// The API server can't be reached, or does not answer in time.
+    /// The API server gave it up: an admission webhook or its storage does not answer. It may be performed
+    /// or not.
+    #[error("the API server did not handle it in time: {0}; an admission webhook may hang")]
+    TimedOut(String),
+    /// The API server did not answer in time, which may be the fault of this call alone.
+    #[error("the API server does not answer: {0}")]
+    NoAnswer(String),
+    /// The API server can't be reached.
     #[error("the API server can't be reached: {0}")]
     Unreachable(String),
 }
@@ -131,7 +138,7 @@ pub async fn perform(client: &Client, write: &Write<'_>) -> Result<Written, Writ
 pub async fn call<T>(request: impl Future<Output = kube::Result<T>>) -> Result<T, WriteError> {
     match timeout(CALL_TIMEOUT, request).await {
         Ok(answer) => answer.map_err(|e| classify(&e)),
-        Err(_) => Err(WriteError::Unreachable(format!(
+        Err(_) => Err(WriteError::NoAnswer(format!(
             "no answer within {} s",
             CALL_TIMEOUT.as_secs()
         ))),
@@ -371,6 +378,13 @@ fn classify_status(status: &Status) -> WriteError {
             .any(|limit| message.contains(limit)) =>
         {
             WriteError::Refused(message)
+        }
+        504 => WriteError::TimedOut(message),
+        // A webhook with a shorter time of its own.
+        500 if message.contains("failed calling webhook")
+            && message.contains("context deadline exceeded") =>
+        {
+            WriteError::TimedOut(message)
         }
         _ => WriteError::ServerError(message),
     }

@@ -1,14 +1,24 @@
 //! What each request to the API server goes through, beside kube's own client: dead connections are left
-//! behind, and how long the server asks to wait is handed on.
+//! behind, how long the server asks to wait is handed on, and a write says how long it is waited for.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use axum::http::{Method, Uri};
 use kube::client::{Body, ClientBuilder};
 use kube::{Client, Config};
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use serde_json::json;
+use tokio::time::Instant;
 use tower::{BoxError, Service, service_fn};
+
+/// How long the API server itself may try to handle a write. Shorter than a call may take: where an admission
+/// webhook hangs, it then says so of this object, and is not taken for unreachable.
+const WRITE_SECONDS: u64 = 3;
+/// A connection that ends this long after a write was sent was ended for its time. Less than that, since two
+/// clocks do not go alike.
+const OUT_OF_TIME: Duration = Duration::from_millis(1_000 * WRITE_SECONDS - 100);
 
 type Request = axum::http::Request<Body>;
 type Response = axum::http::Response<Body>;
@@ -79,6 +89,9 @@ impl Drop for UnderWay<'_> {
 
 async fn send(connections: Arc<Connections>, request: Request) -> Result<Response, BoxError> {
     let (number, client) = connections.current().clone();
+    let is_write = request.method() != Method::GET;
+    let request = if is_write { bounded(request)? } else { request };
+    let sent = Instant::now();
     let mut under_way = UnderWay {
         connections: &connections,
         number,
@@ -86,11 +99,39 @@ async fn send(connections: Arc<Connections>, request: Request) -> Result<Respons
     };
     let answer = client.send(request).await;
     under_way.answered = true;
-    answer.map(with_retry_after).map_err(|error| match error {
+    match answer {
+        Ok(answer) => Ok(with_retry_after(answer)),
+        // The API server often ends the connection in place of an answer: it and its handler run out of time at
+        // the same moment.
+        Err(_) if is_write && sent.elapsed() >= OUT_OF_TIME => Ok(out_of_time()),
         // Or else a message would say it twice.
-        kube::Error::Service(error) => error,
-        other => other.into(),
-    })
+        Err(kube::Error::Service(error)) => Err(error),
+        Err(other) => Err(other.into()),
+    }
+}
+
+/// A request that the API server gives up in time.
+fn bounded(mut request: Request) -> Result<Request, BoxError> {
+    let uri = request.uri();
+    let separator = if uri.query().is_some() { '&' } else { '?' };
+    let path = uri.path_and_query().map_or("/", |p| p.as_str());
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(format!("{path}{separator}timeout={WRITE_SECONDS}s").parse()?);
+    *request.uri_mut() = Uri::from_parts(parts)?;
+    Ok(request)
+}
+
+/// What the API server answers where it has the time to.
+fn out_of_time() -> Response {
+    let status = json!({
+        "apiVersion": "v1", "kind": "Status", "status": "Failure", "code": 504, "reason": "Timeout",
+        "message": format!("the API server gave the request up after {WRITE_SECONDS} s"),
+    });
+    let mut response = Response::new(status.to_string().into_bytes().into());
+    *response.status_mut() = StatusCode::GATEWAY_TIMEOUT;
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(CONTENT_TYPE, json);
+    response
 }
 
 /// An answer of the API server's flow control says how long to wait in a header alone, and kube hands on
@@ -135,10 +176,12 @@ mod tests {
     use axum::http::HeaderName;
     use k8s_openapi::api::core::v1::Secret;
     use kube::Api;
+    use kube::api::{DeleteParams, Patch, PatchParams};
+    use tokio::io::AsyncReadExt as _;
     use tokio::time::timeout;
 
     use super::*;
-    use crate::runtime::kubernetes::client_of_played;
+    use crate::runtime::kubernetes::{client_of, client_of_played, configured};
 
     async fn secrets_at(router: Router) -> Api<Secret> {
         Api::namespaced(client_of_played(router).await, "ns")
@@ -182,6 +225,69 @@ mod tests {
             assert_eq!(seconds, told, "{status:?}");
             assert!(status.message.contains(words), "{status:?}");
         }
+    }
+
+    /// A write says how long it may take, beside all else that it says. A connection that ends after that time
+    /// was ended for it.
+    #[tokio::test]
+    async fn a_write_is_given_up_by_the_server() {
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await;
+        let listener = listener.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let uris = asked.clone();
+        let server = async move {
+            loop {
+                let (mut connection, _) = listener.accept().await.expect("a connection");
+                let uris = uris.clone();
+                tokio::spawn(async move {
+                    let mut head = [0; 4096];
+                    let length = connection.read(&mut head).await.expect("a request");
+                    let head = String::from_utf8_lossy(&head[..length]).into_owned();
+                    let uri = head.split(' ').nth(1).unwrap_or_default().to_owned();
+                    let is_late = uri.contains("late");
+                    uris.lock().expect("no panic").push(uri);
+                    if is_late {
+                        tokio::time::sleep(Duration::from_secs(WRITE_SECONDS)).await;
+                    }
+                });
+            }
+        };
+        let server = tokio::spawn(server);
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let config = configured(Config::new(
+            format!("http://{address}").parse().expect("a URL"),
+        ));
+        let secrets: Api<Secret> = Api::namespaced(client_of(config).expect("a client"), "ns");
+        let (patch, merge) = (PatchParams::apply("m"), Patch::Merge(json!({})));
+        let delete = DeleteParams::default();
+        let (late, deletion, early, read) = tokio::join!(
+            secrets.patch("late", &patch, &merge),
+            secrets.delete("late-deletion", &delete),
+            secrets.patch("early", &patch, &merge),
+            secrets.get("late-read"),
+        );
+        server.abort();
+        let answers = [
+            late.map(drop),
+            deletion.map(drop),
+            early.map(drop),
+            read.map(drop),
+        ];
+        let timed_out = |answer| matches!(answer, Err(kube::Error::Api(s)) if s.code == 504);
+        assert_eq!(answers.map(timed_out), [true, true, false, false]);
+        let mut asked = std::mem::take(&mut *asked.lock().expect("no panic"));
+        asked.sort();
+        let expected = [
+            "/early?&fieldManager=m&timeout=3s",
+            "/late-deletion?&timeout=3s",
+            "/late-read",
+            "/late?&fieldManager=m&timeout=3s",
+        ];
+        assert_eq!(
+            asked,
+            expected.map(|uri| format!("/api/v1/namespaces/ns/secrets{uri}"))
+        );
     }
 
     /// Two connections are open and die: only the first request notices.

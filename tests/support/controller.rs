@@ -1,6 +1,5 @@
 //! The controller, run in the process of the test over the namespace of the test.
 
-use std::slice::from_ref;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -35,15 +34,22 @@ impl Controller {
     /// As one of several replicas.
     pub async fn start_as(env: &Env, leadership: Leadership) -> Self {
         let client = client_of(env.cluster, &agent_of(env)).await;
-        Self::start_with(env, client, leadership)
+        Self::start_with(&[env], client, leadership)
+    }
+
+    /// As the only replica, over several namespaces. It has the name of the first.
+    pub async fn start_over(envs: &[&Env]) -> Self {
+        let client = client_of(envs[0].cluster, &agent_of(envs[0])).await;
+        Self::start_with(envs, client, Leadership::unquestioned())
     }
 
     /// As the only replica, behind a proxy.
     pub fn start_behind(env: &Env, proxy: &Proxy) -> Self {
-        Self::start_with(env, proxy.client(), Leadership::unquestioned())
+        Self::start_with(&[env], proxy.client(), Leadership::unquestioned())
     }
 
-    fn start_with(env: &Env, client: Client, leadership: Leadership) -> Self {
+    fn start_with(envs: &[&Env], client: Client, leadership: Leadership) -> Self {
+        let namespaces: Vec<String> = envs.iter().map(|env| env.namespace.clone()).collect();
         let metrics = Arc::new(Metrics::default());
         let health = Arc::new(Health::new(Instant::now()));
         let allowed = "http://127.0.0.1:*".parse().expect("a pattern");
@@ -53,16 +59,16 @@ impl Controller {
             ..HttpOptions::default()
         };
         let ambient = AmbientOptions {
-            metadata: Some(env.endpoint().parse().expect("an origin")),
+            metadata: Some(envs[0].endpoint().parse().expect("an origin")),
             pod_identity: None,
         };
         let options = controller::Options {
             client,
             leadership,
-            namespaces: vec![env.namespace.clone()],
             cloud: Cloud::new(http, ambient).expect("connections"),
-            // Nobody else works in the namespace of a test.
-            ambient: AmbientNamespaces::parse(from_ref(&env.namespace)).expect("a namespace"),
+            // Nobody else works in the namespaces of a test.
+            ambient: AmbientNamespaces::parse(&namespaces).expect("namespaces"),
+            namespaces,
             metrics: metrics.clone(),
             health: health.clone(),
             instance: "test".into(),
@@ -75,7 +81,7 @@ impl Controller {
         Self {
             metrics,
             health,
-            agent: agent_of(env),
+            agent: agent_of(envs[0]),
             stop: Some(stop),
             task,
         }

@@ -23,4 +23,5 @@ pub mod process;
 pub mod proxy;
 pub mod replicas;
 pub mod sdk;
+pub mod webhook;
 pub mod wire;

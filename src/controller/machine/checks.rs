@@ -43,7 +43,7 @@ impl Machine {
         match result {
             Ok(true) => {
                 state.checked = state.checks_begun;
-                self.writes.api_answered();
+                self.writes.api_answered(now.instant);
             }
             Ok(false) => {
                 tracing::info!(source = %key, "the source or its namespace is being deleted; nothing more is written for it");
@@ -55,6 +55,7 @@ impl Machine {
                 return;
             }
             Err(error) => {
+                let error = self.writes.judged(error, now.instant);
                 self.writes.api_failed(&error, now.instant);
                 let failure = write_failure("look whether the source may be written for", &error);
                 if self

@@ -13,6 +13,7 @@ mod drift;
 mod events;
 mod freshness;
 mod keys;
+mod lanes;
 mod leadership;
 mod messages;
 mod mirrors;
@@ -52,7 +53,7 @@ use super::source::Source;
 pub struct Limits {
     /// Passes at once.
     pub passes: usize,
-    /// Writes to mirrors at once. More than 16 are slower on a real API server.
+    /// Writes to mirrors at once, but for a few more repairs. More than 16 are slower on a real API server.
     pub writes: usize,
 }
 

@@ -289,16 +289,26 @@ impl Machine {
         self.assess(key, now);
     }
 
-    /// Fails every pass that is writing: the API server can't be reached.
-    pub(super) fn fail_writing_passes(&mut self, error: &WriteError, now: Now) {
+    /// Fails every pass that is writing, or those of one namespace: what the API server does not handle is not
+    /// a single mirror.
+    pub(super) fn fail_writing_passes(
+        &mut self,
+        within: Option<&str>,
+        error: &WriteError,
+        now: Now,
+    ) {
         let writing: Vec<Key> = self
             .sources
             .iter()
+            .filter(|(key, _)| within.is_none_or(|namespace| *namespace == *key.namespace))
             .filter(|(_, s)| matches!(s.stage, Stage::Writing(_)))
             .map(|(k, _)| k.clone())
             .collect();
         for key in writing {
-            let failure = write_failure("write the mirrors", error);
+            let pass = self.sources.get_mut(&key).and_then(SourceState::writing);
+            // That a mirror of its own failed says more, but not of an outage.
+            let own = pass.and_then(|pass| pass.failure.take().filter(|_| within.is_some()));
+            let failure = own.unwrap_or_else(|| write_failure("write the mirrors", error));
             self.end_pass(&key, Some(failure), now);
         }
     }

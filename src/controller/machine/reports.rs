@@ -102,7 +102,7 @@ impl Machine {
         let told = state.told.take();
         match result {
             Ok(()) => {
-                self.writes.api_answered();
+                self.writes.api_answered(now.instant);
                 if let Some(told) = told {
                     let (before, after) = *told;
                     self.tell_of_source(key, &before, &after, now);
@@ -117,6 +117,7 @@ impl Machine {
                 }
             }
             Err(error) => {
+                let error = self.writes.judged(error, now.instant);
                 // The watch shows the newer version soon and clears the wait.
                 let wait = if matches!(error, WriteError::Conflict(_)) {
                     1

@@ -1,17 +1,18 @@
 //! Which mirror is written next, and what comes of each write.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::events::news_of;
+use super::lanes::Lanes;
 use super::mirrors::Decision;
 use super::passes::{WRITING_DEADLINE, write_failure};
 use super::state::{Queue, SourceState};
 use super::{Action, Machine, Now, WriteOrder, WriteTicket};
 use crate::controller::key::Key;
 use crate::controller::pace::{ApiPause, FailingPause};
-use crate::mirror::apply::{WriteError, Written};
+use crate::mirror::apply::{CALL_TIMEOUT, WriteError, Written};
 use crate::mirror::{Skip, SkipReason, Step};
 
 /// How long a refused write is not tried again, unless somebody asks for a refresh.
@@ -25,15 +26,13 @@ pub(super) const BUSY_WAIT: Duration = Duration::from_millis(50);
 /// The writes to come.
 #[derive(Default)]
 pub(super) struct Writes {
-    /// Source and pool: repairs, and second writes to a mirror whose first was accepted.
-    urgent: VecDeque<(Key, Arc<str>)>,
-    /// Source and pool: the writes that passes have planned.
-    planned: VecDeque<(Key, Arc<str>)>,
+    lanes: Lanes,
     /// Source and pool, and when they are looked at again.
     held: BTreeSet<(Instant, Key, Arc<str>)>,
-    in_flight: usize,
     /// When a write was last answered.
     answered: Option<Instant>,
+    /// When a call was last decided on, one way or the other.
+    decided: Option<Instant>,
     pause: ApiPause,
     failing: FailingPause,
 }
@@ -59,37 +58,61 @@ impl Writes {
         self.pause.is_probing()
     }
 
-    pub(super) fn api_answered(&mut self) {
+    pub(super) fn api_answered(&mut self, now: Instant) {
+        self.decided = Some(now);
         self.pause.end();
+    }
+
+    /// What the error of a call says: where another one was decided on while it was not answered, it is the
+    /// fault of this call alone.
+    pub(super) fn judged(&self, error: WriteError, now: Instant) -> WriteError {
+        match error {
+            WriteError::NoAnswer(message) => {
+                let decided = self.decided.is_some_and(|at| now < at + CALL_TIMEOUT);
+                if decided {
+                    WriteError::TimedOut(message)
+                } else {
+                    WriteError::Unreachable(message)
+                }
+            }
+            error => error,
+        }
     }
 
     /// Pauses all writes where the error is the API server's as a whole.
     pub(super) fn api_failed(&mut self, error: &WriteError, now: Instant) {
         match error {
-            WriteError::Unreachable(_) => self.pause.extend(now, None),
+            WriteError::Unreachable(_) | WriteError::NoAnswer(_) => self.pause.extend(now, None),
+            // Neither a sign of an outage nor that there is none: the storage may be away.
+            WriteError::TimedOut(_) => {}
             WriteError::Throttled { retry_after, .. } => {
                 self.pause.extend(
                     now,
                     Some(Duration::from_secs(retry_after.unwrap_or(1).min(60))),
                 );
             }
-            _ => self.pause.end(),
+            WriteError::ServerError(_) => self.pause.end(),
+            _ => self.api_answered(now),
         }
     }
 
     /// Takes in how a write to a mirror ended.
-    fn write_answered(&mut self, error: Option<&WriteError>, now: Instant) {
-        self.in_flight -= 1;
+    fn write_answered(&mut self, mirror: &Key, error: Option<&WriteError>, now: Instant) {
+        let was_slow = self.lanes.ended(&mirror.namespace, error);
         self.answered = Some(now);
         match error {
-            None => self.api_answered(),
+            None => self.api_answered(now),
             Some(error) => self.api_failed(error, now),
         }
         match error {
             Some(WriteError::ServerError(_) | WriteError::Throttled { .. }) => {
                 self.failing.note(now);
             }
-            Some(WriteError::Unreachable(_)) => {}
+            // Once for each namespace: one that hangs must not look like all.
+            Some(WriteError::TimedOut(_)) if !was_slow => self.failing.note(now),
+            Some(
+                WriteError::TimedOut(_) | WriteError::NoAnswer(_) | WriteError::Unreachable(_),
+            ) => {}
             _ => self.failing.end(),
         }
     }
@@ -148,20 +171,16 @@ impl Machine {
         let Some(claim) = self.sources.get_mut(source).and_then(|s| s.claim(name)) else {
             return;
         };
-        match (claim.queued, urgent) {
+        let queue = match (claim.queued, urgent) {
             // A repair does not wait for the writes of a pass; its place among them is passed over.
-            (None | Some(Queue::Planned), true) => {
-                claim.queued = Some(Queue::Urgent);
-                self.writes.urgent.push_back((source.clone(), name.clone()));
-            }
-            (None, false) => {
-                claim.queued = Some(Queue::Planned);
-                self.writes
-                    .planned
-                    .push_back((source.clone(), name.clone()));
-            }
-            _ => {}
-        }
+            (None | Some(Queue::Planned), true) => Queue::Urgent,
+            (None, false) => Queue::Planned,
+            _ => return,
+        };
+        claim.queued = Some(queue);
+        self.writes
+            .lanes
+            .push(queue, (source.clone(), name.clone()));
     }
 
     /// Looks at a pool again at `at`, unless it stands in a queue already.
@@ -199,17 +218,9 @@ impl Machine {
                 self.enqueue(&source, &name, urgent);
             }
         }
-        let limit = if self.writes.pause.is_probing() || self.writes.failing.is_probing() {
-            1
-        } else {
-            limit
-        };
-        while self.writes.in_flight < limit {
-            let urgent = self.writes.urgent.pop_front();
-            let (queue, (source, name)) = match urgent {
-                Some(entry) => (Queue::Urgent, entry),
-                None => (Queue::Planned, self.writes.planned.pop_front()?),
-            };
+        let is_bad_time = self.writes.pause.is_probing() || self.writes.failing.is_probing();
+        let limit = if is_bad_time { 1 } else { limit };
+        while let Some((queue, (source, name))) = self.writes.lanes.pop(limit, is_bad_time) {
             if self.take_from(queue, &source, &name)
                 && let Some(action) = self.begin_write(source, name, now)
             {
@@ -260,7 +271,7 @@ impl Machine {
             Step::ApplyStatus | Step::PatchStatus => mirror.conditions(&order, now.wall),
             _ => Vec::new(),
         };
-        self.writes.in_flight += 1;
+        self.writes.lanes.begun(&key.namespace);
         let write = WriteOrder {
             desired: claim.written_content(),
             owner,
@@ -293,10 +304,11 @@ impl Machine {
             intent,
             step,
         } = ticket;
+        let result = result.map_err(|error| self.writes.judged(error, now.instant));
         let mirror = self.mirrors.entry(key);
         let error = mirror.written(*step, *intent, result).err();
         let absent = mirror.observed.is_none();
-        self.writes.write_answered(error.as_ref(), now.instant);
+        self.writes.write_answered(key, error.as_ref(), now.instant);
         let Some(state) = self
             .sources
             .get_mut(source)
@@ -377,23 +389,26 @@ impl Machine {
                 self.hold(source, name, now.instant + wait);
                 return;
             }
-            WriteError::Unreachable(_) => {
+            WriteError::Unreachable(_) | WriteError::NoAnswer(_) => {
                 claim.failures = claim.failures.saturating_add(1);
                 // Where other calls succeed meanwhile, the pause of all writes is over at once.
                 let wait = Duration::from_millis(200 << claim.failures.min(4));
-                self.fail_writing_passes(error, now);
+                self.fail_writing_passes(None, error, now);
                 self.hold(source, name, now.instant + wait);
                 return;
             }
             WriteError::Throttled { .. } => {
-                self.fail_writing_passes(error, now);
+                self.fail_writing_passes(None, error, now);
                 // The pause is for all; behind the others, since it may be this one alone that is throttled.
                 self.enqueue(source, name, false);
                 return;
             }
             WriteError::Forbidden(_) => Duration::from_secs(30),
             WriteError::NamespaceTerminating => Duration::from_secs(5),
-            WriteError::ServerError(_) | WriteError::Conflict(_) | WriteError::NotFound(_) => {
+            WriteError::ServerError(_)
+            | WriteError::TimedOut(_)
+            | WriteError::Conflict(_)
+            | WriteError::NotFound(_) => {
                 claim.failures = claim.failures.saturating_add(1);
                 Duration::from_secs(1 << claim.failures.min(5)).min(Duration::from_secs(30))
             }
@@ -409,8 +424,12 @@ impl Machine {
             state.settle(name);
         }
         self.end_pass_if_settled(source, now);
+        if matches!(error, WriteError::TimedOut(_)) {
+            // Its other writes go one at a time, each as slow.
+            self.fail_writing_passes(Some(&key.namespace), error, now);
+        }
         if self.writes.failing.is_probing() {
-            self.fail_writing_passes(error, now);
+            self.fail_writing_passes(None, error, now);
         }
     }
 }

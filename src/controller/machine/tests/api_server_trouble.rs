@@ -4,6 +4,9 @@ use serde_json::json;
 
 use super::rig::{Rig, key};
 use super::{MINUTE, SECOND};
+use crate::api::ModelArtsPoolSourceStatus;
+use crate::controller::key::Key;
+use crate::controller::machine::{Input, WriteOrder, WriteTicket};
 use crate::mirror::apply::WriteError;
 
 fn failed() -> WriteError {
@@ -91,4 +94,149 @@ fn mirrors_that_fail_alone_stop_no_other() {
         rig.answer(repair.0, answer);
         fail_for(&mut rig, 61 * SECOND, &failed(), bad);
     }
+}
+
+fn timed_out() -> WriteError {
+    WriteError::TimedOut("a webhook hangs".to_owned())
+}
+
+fn no_answer() -> WriteError {
+    WriteError::NoAnswer("no answer within 4 s".to_owned())
+}
+
+/// A source `s` without a pool, and a source `t` with one, `calm`, in another namespace.
+fn two_namespaces() -> Rig {
+    let mut rig = Rig::new();
+    rig.put_pool("calm", "Running");
+    rig.leave_out("s", "calm");
+    rig.see_source("s", &json!({}));
+    rig.see_source("t", &json!({"namespace": "calm"}));
+    rig.run();
+    rig
+}
+
+fn put_pools(rig: &mut Rig, count: usize) {
+    for id in 0..count {
+        let id = format!("p-{id:03}");
+        rig.put_pool(&id, "Running");
+        rig.leave_out("t", &id);
+    }
+}
+
+/// Somebody edits the mirror in the calm namespace: that is undone at once. What else begins in that moment hangs.
+fn repair_calm(rig: &mut Rig, hanging: &mut Vec<(WriteTicket, WriteOrder)>) {
+    let mirror = Key::new("calm", "calm");
+    let observed = rig
+        .api
+        .edit("calm", |m| m["spec"]["type"] = json!("edited"));
+    rig.input(Input::MirrorSeen(mirror.clone(), Box::new(observed)));
+    while let Some(write) = rig.next_write() {
+        if write.0.mirror == mirror {
+            let answer = rig.write(&write);
+            rig.answer(write.0, answer);
+        } else {
+            hanging.push(write);
+        }
+    }
+    let repaired = rig.api.get("calm").expect("a mirror");
+    assert_eq!(repaired["spec"]["type"], "Dedicate");
+}
+
+/// All writes in one namespace hang: the first that come, and each later one.
+#[test]
+fn a_namespace_whose_writes_hang_stops_no_other() {
+    for error in [timed_out(), no_answer()] {
+        let mut rig = two_namespaces();
+        put_pools(&mut rig, 50);
+        rig.pass_time(MINUTE);
+        let mut hanging: Vec<_> = std::iter::from_fn(|| rig.next_write()).collect();
+        assert_eq!(hanging.len(), 16, "{error}");
+        for _ in 0..10 {
+            let before = hanging.len();
+            repair_calm(&mut rig, &mut hanging);
+            assert_eq!(hanging.len(), before, "{error}");
+            rig.pass_time(3 * SECOND);
+            for (ticket, _) in hanging.drain(..) {
+                assert_eq!(&*ticket.mirror.namespace, "ns", "{error}");
+                rig.answer(ticket, Err(error.clone()));
+            }
+            hanging.extend(std::iter::from_fn(|| rig.next_write()));
+            assert_eq!(hanging.len(), 1, "{error}: one goes at a time");
+            rig.check_rest();
+            // Passes come and go meanwhile.
+            let synced = rig.status("t").last_sync_time.clone();
+            rig.pass_time(MINUTE);
+            assert!(rig.next_write().is_none(), "{error}");
+            assert!(rig.status("t").last_sync_time > synced, "{error}");
+            let ready = &rig.status("s").conditions.as_ref().expect("conditions")[0];
+            assert_eq!(ready.reason, "WriteFailed", "{error}");
+            assert!(ready.message.contains("mirror ns/p-"), "{}", ready.message);
+        }
+        for write in hanging {
+            let answer = rig.write(&write);
+            rig.answer(write.0, answer);
+        }
+        rig.run_for(MINUTE);
+        assert_eq!(rig.api.names().len(), 51, "{error}");
+    }
+}
+
+/// So many namespaces that their probes alone would be all that may be under way.
+#[test]
+fn many_namespaces_whose_writes_hang_stop_no_other() {
+    let mut rig = two_namespaces();
+    for n in 0..40 {
+        let (source, pool) = (format!("s-{n:02}"), format!("q-{n:02}"));
+        let namespace = json!({"namespace": format!("ns-{n:02}")});
+        for other in ["s", "t"] {
+            rig.leave_out(other, &pool);
+        }
+        for other in (0..40).filter(|other| *other != n) {
+            rig.leave_out(&source, &format!("q-{other:02}"));
+        }
+        rig.leave_out(&source, "calm");
+        rig.put_pool(&pool, "Running");
+        rig.see_source(&source, &namespace);
+    }
+    for _ in 0..60 {
+        let mut hanging: Vec<_> = std::iter::from_fn(|| rig.next_write()).collect();
+        rig.pass_time(61 * SECOND);
+        repair_calm(&mut rig, &mut hanging);
+        assert!(hanging.len() <= 16, "{} at once", hanging.len());
+        rig.pass_time(3 * SECOND);
+        for (ticket, _) in hanging {
+            rig.answer(ticket, Err(timed_out()));
+        }
+    }
+    rig.run_for(10 * MINUTE);
+    assert_eq!(rig.api.names().len(), 41);
+}
+
+/// Nothing is decided on, as where the storage is away: everything waits, whatever the namespace.
+#[test]
+fn calls_that_nothing_answers_pause_all() {
+    let mut rig = two_namespaces();
+    put_pools(&mut rig, 50);
+    rig.pass_time(MINUTE);
+    let hanging: Vec<_> = std::iter::from_fn(|| rig.next_write()).collect();
+    rig.api.unreachable = true;
+    rig.pass_time(4 * SECOND);
+    for (ticket, _) in hanging {
+        rig.answer(ticket, Err(no_answer()));
+    }
+    assert!(rig.next_write().is_none(), "a pause");
+    rig.api.unreachable = false;
+    rig.run_for(MINUTE);
+    let said =
+        |status: &ModelArtsPoolSourceStatus| status.condition("Ready").map(|c| c.reason.clone());
+    let said: Vec<_> = rig
+        .reports
+        .iter()
+        .filter_map(|(_, status)| said(status))
+        .collect();
+    assert!(
+        said.iter().any(|reason| reason == "APIServerUnreachable"),
+        "{said:?}"
+    );
+    assert_eq!(rig.api.names().len(), 51);
 }
