@@ -111,7 +111,7 @@ fn secrets() -> Vec<Row> {
         ("a key with a line break", secret("line-break"), SECRET_INVALID),
         ("a key with a NUL", secret("nul"), SECRET_INVALID),
         ("a key that is no ASCII", secret("unicode"), SECRET_INVALID),
-        ("a key of 500 KB, which no gateway takes", secret("large"), End::Ready("InvalidRequest")),
+        ("a key of 500 KB, which no gateway takes", secret("large"), End::Ready("SecretInvalid")),
         ("a key that is empty", secret("blank"), SECRET_INVALID),
     ]
 }

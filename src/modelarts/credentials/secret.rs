@@ -4,6 +4,12 @@ use std::collections::BTreeMap;
 
 use super::{Credentials, Identity, Password};
 
+/// Bytes of a token at most: the largest that the cloud issues are some 20 KB, and no gateway takes headers of more
+/// than this.
+const MAX_TOKEN: usize = 64 << 10;
+/// Bytes of any other value at most, far more than a key or a name has.
+const MAX_VALUE: usize = 1 << 10;
+
 /// What is wrong with the data of a Secret. It names the key, never the value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidCredentials {
@@ -13,6 +19,18 @@ pub enum InvalidCredentials {
     /// A key has no value.
     #[error("key {0} is empty; give it its value")]
     Empty(&'static str),
+    /// A value is longer than any that the cloud issues.
+    #[error(
+        "key {key} has {length} bytes, and at most {max} are sent; look whether it holds something else"
+    )]
+    TooLong {
+        /// The key.
+        key: &'static str,
+        /// Its bytes.
+        length: usize,
+        /// As many may be.
+        max: usize,
+    },
     /// A value is not what an HTTP header can carry.
     #[error(
         "key {0} has characters other than printable ASCII, e.g. a space or a line break; look how it was encoded"
@@ -70,6 +88,14 @@ fn bytes<'a>(
     let bytes = data.get(key).ok_or(InvalidCredentials::Missing(key))?;
     if bytes.trim_ascii().is_empty() {
         return Err(InvalidCredentials::Empty(key));
+    }
+    let max = match key {
+        "token" | "securityToken" => MAX_TOKEN,
+        _ => MAX_VALUE,
+    };
+    let length = bytes.len();
+    if length > max {
+        return Err(InvalidCredentials::TooLong { key, length, max });
     }
     Ok(bytes)
 }
@@ -165,6 +191,33 @@ mod tests {
         broken.insert("password".to_owned(), vec![0xff, b'x']);
         let error = Identity::password(&broken).expect_err("invalid");
         assert_eq!(error, NoLine("password"));
+    }
+
+    #[test]
+    fn a_value_that_is_too_long_is_told_by_its_key() {
+        let (key, token, password): (Parse, Parse, Parse) =
+            (Identity::access_key, Identity::token, Identity::password);
+        let all = [
+            (key, "accessKey", MAX_VALUE),
+            (key, "secretKey", MAX_VALUE),
+            (key, "securityToken", MAX_TOKEN),
+            (token, "token", MAX_TOKEN),
+            (password, "username", MAX_VALUE),
+            (password, "password", MAX_VALUE),
+            (password, "domainName", MAX_VALUE),
+        ];
+        for (parse, long, max) in all {
+            let value = |length| "v".repeat(length);
+            let of = |length: usize| {
+                let pairs = all.map(|(_, key, _)| (key, if key == long { length } else { 1 }));
+                let pairs = pairs.map(|(key, length)| (key.to_owned(), value(length).into_bytes()));
+                parse(&pairs.into())
+            };
+            assert!(of(max).is_ok(), "{long}");
+            let error = of(max + 1).expect_err("too long").to_string();
+            let words = format!("key {long} has {} bytes", max + 1);
+            assert!(error.starts_with(&words) && error.len() < 200, "{error}");
+        }
     }
 
     #[test]
