@@ -71,7 +71,7 @@ pub struct SkippedPools {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SkippedPool {
-    /// The pool's id; shortened where it is longer than 253 characters.
+    /// The pool's id; where it is longer than 253 bytes, its beginning, `~` and a hash of the whole.
     pub id: String,
     /// `InvalidName`, `TooLarge`, `NameConflict` or `Refused`.
     pub reason: String,

@@ -27,6 +27,24 @@ fn phase(listing: &Listing, id: &str) -> Option<String> {
 }
 
 #[test]
+fn long_ids_that_begin_alike_are_skipped_each() {
+    let mut collector = collector(&Listing::default());
+    let (one, other) = (
+        format!("{}a", "x".repeat(300)),
+        format!("{}b", "x".repeat(300)),
+    );
+    for id in [&one, &other, &one] {
+        collector.pool("0", &pool(id, "Running")).expect("a pool");
+    }
+    let skipped = collector.listing.skipped;
+    assert_eq!(skipped.len(), 2, "{skipped:?}");
+    for skip in skipped {
+        assert!(skip.id.starts_with(&"x".repeat(236)), "{}", skip.id);
+        assert_eq!(skip.id.len(), 253);
+    }
+}
+
+#[test]
 fn of_the_same_id_twice_the_later_answer_wins() {
     let mut first = collector(&Listing::default());
     first.pool("0", &pool("a", "Creating")).expect("a pool");

@@ -1,6 +1,10 @@
 //! What the mirror of a pool should be: pure, from the JSON of one item of a listing.
 
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
 use jiff::Timestamp;
+use ring::digest::{SHA256, digest};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
@@ -20,6 +24,9 @@ const MAX_MIRROR_BYTES: usize = 1280 * 1024;
 /// Values of a mirror's JSON, members and items at every depth. The API server's work grows with their number:
 /// with many more, no write ends in time, and no pass of the source would succeed any more.
 const MAX_MIRROR_VALUES: usize = 20_000;
+
+/// Bytes of the id of a skipped pool that are shown at most, as many as the name of an object has.
+const MAX_SHOWN_ID: usize = 253;
 
 /// Fields of a mirror's status that are the controller's; the cloud's of the same names go to
 /// `status.cloud`.
@@ -158,7 +165,7 @@ pub fn desired(
 ) -> Result<Desired, Skip> {
     let skip = |reason, message| {
         Err(Skip {
-            id: shown_id(id).to_owned(),
+            id: shown_id(id).into_owned(),
             reason,
             message,
         })
@@ -257,11 +264,20 @@ fn stored_bytes(json: &str) -> usize {
             .count()
 }
 
-/// The id of a pool as a [`Skip`] names it. It can be as long as a listing; its beginning is enough to
-/// find the pool by.
+/// The id of a pool as a [`Skip`] names it. It can be as long as a listing: then its beginning is shown, to find the
+/// pool by, and what tells it from others that begin alike.
 #[must_use]
-pub fn shown_id(id: &str) -> &str {
-    truncated(id, 253)
+pub fn shown_id(id: &str) -> Cow<'_, str> {
+    if id.len() <= MAX_SHOWN_ID {
+        return Cow::Borrowed(id);
+    }
+    let hash = digest(&SHA256, id.as_bytes());
+    let mut shown = truncated(id, MAX_SHOWN_ID - 17).to_owned();
+    shown.push('~');
+    for byte in &hash.as_ref()[..8] {
+        let _ = write!(shown, "{byte:02x}");
+    }
+    Cow::Owned(shown)
 }
 
 /// Fingerprint of one item of a listing of `workspace`.
