@@ -1,11 +1,16 @@
 //! What bounds a request: time, size, and the patience of the one who asked.
 
 use std::io::Write as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use axum::Router;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use reqwest::header::CONTENT_TYPE;
+use tokio::net::TcpListener;
 
 use super::super::super::answer::MAX_HELD;
+use super::super::super::listing::MAX_PAGES;
 use super::loopback::{Loopback, Script, head};
 use super::*;
 
@@ -302,4 +307,27 @@ async fn every_request_is_observed_with_its_outcome() {
         let seen = observed.lock().expect("no panic").clone();
         assert_eq!(seen, [("ListPools", expected.to_owned())]);
     }
+}
+
+/// Each page names another one, without end.
+#[tokio::test]
+async fn a_listing_that_never_ends_is_given_up() {
+    let pages = Arc::new(AtomicUsize::new(0));
+    let asked = pages.clone();
+    let answer = move || {
+        let page = asked.fetch_add(1, Ordering::Relaxed);
+        let body = format!(r#"{{"items":[],"metadata":{{"continue":"p{page}"}}}}"#);
+        async move { ([(CONTENT_TYPE, "application/json")], body) }
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let server = tokio::spawn(axum::serve(listener, Router::new().fallback(answer)).into_future());
+    let client = plain_client(&format!("http://{address}"));
+    let found = listed(&client, &selection(&["0"], &[StatusFilter::Created])).await;
+    server.abort();
+    let error = found.expect_err("an error");
+    assert_eq!(error.reason(), Reason::IncompleteListing);
+    let words = format!("more than {MAX_PAGES} pages");
+    assert!(error.message.contains(&words), "{error}");
+    assert_eq!(pages.load(Ordering::Relaxed), MAX_PAGES + 1);
 }
