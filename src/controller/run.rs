@@ -85,7 +85,9 @@ struct Driver {
     listings: FuturesUnordered<Abortable<BoxFuture<'static, Input>>>,
     /// How a listing is given up, by its pass.
     listing_of: HashMap<u64, AbortHandle>,
-    /// Watches that have not shown everything, with what is wrong.
+    /// Watches that have not shown everything once.
+    unlisted: BTreeSet<WatchId>,
+    /// Watches that do not show what happens, with what is wrong.
     unsynced: BTreeMap<WatchId, String>,
     /// Sources seen since the relist of their watch began.
     relisted: BTreeMap<Option<Arc<str>>, BTreeSet<Key>>,
@@ -94,7 +96,8 @@ struct Driver {
 /// Keeps the mirrors of every source until `shutdown` is ready, then ends what is being written.
 pub async fn run(options: Options, shutdown: impl Future<Output = ()>) {
     let mut events = watches(&options);
-    let ids = watch_ids(&options.namespaces);
+    let ids: BTreeSet<_> = watch_ids(&options.namespaces).collect();
+    let not_listed = |id: &WatchId| (id.clone(), "not listed yet".to_owned());
     let mut driver = Driver {
         shape: Arc::new(PoolShape::of_the_crd()),
         machine: Machine::new(Limits::default(), fastrand::u64(..)),
@@ -102,7 +105,8 @@ pub async fn run(options: Options, shutdown: impl Future<Output = ()>) {
         listings: FuturesUnordered::new(),
         listing_of: HashMap::new(),
         term: None,
-        unsynced: ids.map(|id| (id, "not listed yet".to_owned())).collect(),
+        unsynced: ids.iter().map(not_listed).collect(),
+        unlisted: ids,
         relisted: BTreeMap::new(),
         options,
     };
@@ -349,6 +353,7 @@ impl Driver {
                 }
                 self.tell_health();
             }
+            (_, WatchEvent::Watching) => self.watching(id),
             (Watched::Sources, WatchEvent::Relisting) => {
                 self.relisted.insert(scope.clone(), BTreeSet::new());
             }
@@ -382,7 +387,7 @@ impl Driver {
                 {
                     self.machine.handle(Input::SourceGone(key), now);
                 }
-                self.synced(id);
+                self.listed_once(id);
             }
             (Watched::Mirrors, WatchEvent::Relisting) => {
                 self.machine
@@ -408,12 +413,19 @@ impl Driver {
             (Watched::Mirrors, WatchEvent::Relisted) => {
                 self.machine
                     .handle(Input::MirrorsRelisted(scope.clone()), now);
-                self.synced(id);
+                self.listed_once(id);
             }
         }
     }
 
-    fn synced(&mut self, id: &WatchId) {
+    fn listed_once(&mut self, id: &WatchId) {
+        self.unlisted.remove(id);
+        if self.unlisted.is_empty() {
+            self.machine.handle(Input::Synced, time());
+        }
+    }
+
+    fn watching(&mut self, id: &WatchId) {
         if self.unsynced.remove(id).is_some() {
             let (watched, scope) = id;
             tracing::info!(
@@ -421,9 +433,6 @@ impl Driver {
                 namespace = scope.as_deref(),
                 "watching"
             );
-        }
-        if self.unsynced.is_empty() {
-            self.machine.handle(Input::Synced, time());
         }
         self.tell_health();
     }

@@ -9,7 +9,7 @@ use kube::client::Body;
 use kube::core::{ApiResource, Status};
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Client, CustomResourceExt as _};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 use tower::{BoxError, service_fn};
 
 use crate::api::ModelArtsPoolSource;
@@ -22,8 +22,10 @@ const PAGE_SIZE: u32 = 250;
 /// edit stays unseen.
 const MIN_BACKOFF: Duration = Duration::from_millis(100);
 const MAX_BACKOFF: Duration = Duration::from_secs(1);
-/// A watch that fails or ends again within this time waits longer.
-const SETTLED_AFTER: Duration = Duration::from_secs(10);
+/// The same where a list succeeds each time and its watch does not live: all is listed anew for each.
+const MAX_RELIST_BACKOFF: Duration = Duration::from_secs(30);
+/// A watch that fails or ends again within this time waits longer. More than its begin may take.
+const SETTLED_AFTER: Duration = Duration::from_secs(15);
 /// How long the answer to a list may take to begin: a page of large objects is some work. And that to a
 /// watch, which is none.
 const LIST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -42,6 +44,8 @@ pub(super) enum WatchEvent {
     Gone(Box<DynamicObject>),
     /// All objects have been shown.
     Relisted,
+    /// What happens from now on is shown, as far as is known.
+    Watching,
     /// The watch failed; it is tried again.
     Failed(String),
 }
@@ -121,12 +125,15 @@ impl Pace {
 struct State {
     api: Api<DynamicObject>,
     stream: BoxStream<'static, watcher::Result<Event<DynamicObject>>>,
-    /// When it failed last.
-    failed: Option<Instant>,
-    /// How long it then waited by itself.
+    /// When it was begun, and when its list was complete.
+    begun: Instant,
+    listed: Option<Instant>,
+    /// How long it waited by itself after its last failure; nothing before the first.
     backoff: Duration,
     /// How long it waits before it goes on.
     wait: Option<Duration>,
+    /// When a watch that was listed for counts as one that lives.
+    lives_at: Option<Instant>,
 }
 
 /// Watches what `api` names, for ever.
@@ -134,9 +141,11 @@ pub(super) fn watch(api: Api<DynamicObject>) -> BoxStream<'static, WatchEvent> {
     let state = State {
         stream: begin(&api),
         api,
-        failed: None,
-        backoff: MIN_BACKOFF,
+        begun: Instant::now(),
+        listed: None,
+        backoff: Duration::ZERO,
         wait: None,
+        lives_at: None,
     };
     unfold(state, next).boxed()
 }
@@ -152,15 +161,35 @@ fn begin(api: &Api<DynamicObject>) -> BoxStream<'static, watcher::Result<Event<D
 async fn next(mut state: State) -> Option<(WatchEvent, State)> {
     if let Some(wait) = state.wait.take() {
         tokio::time::sleep(wait).await;
+        state.begun = Instant::now();
     }
-    let (failure, asked) = match state.stream.next().await {
+    let event = match state.lives_at {
+        Some(at) => timeout_at(at, state.stream.next()).await,
+        None => Ok(state.stream.next().await),
+    };
+    let Ok(event) = event else {
+        state.lives_at = None;
+        return Some((WatchEvent::Watching, state));
+    };
+    let (failure, asked) = match event {
         Some(Ok(event)) => {
             let event = match event {
                 Event::Init => WatchEvent::Relisting,
                 Event::InitApply(object) | Event::Apply(object) => {
                     WatchEvent::Seen(Box::new(object))
                 }
-                Event::InitDone => WatchEvent::Relisted,
+                Event::InitDone => {
+                    let now = Instant::now();
+                    state.listed = Some(now);
+                    // Any may fail once.
+                    let doubt = if state.backoff <= MIN_BACKOFF {
+                        Duration::ZERO
+                    } else {
+                        SETTLED_AFTER
+                    };
+                    state.lives_at = Some(now + doubt);
+                    WatchEvent::Relisted
+                }
                 Event::Delete(object) => WatchEvent::Gone(Box::new(object)),
             };
             return Some((event, state));
@@ -171,14 +200,15 @@ async fn next(mut state: State) -> Option<(WatchEvent, State)> {
     // Listed anew after each failure: a watcher that goes on at its old version shows nothing by which
     // to tell that it works again, and after a 410 at its begin never would.
     state.stream = begin(&state.api);
-    let now = Instant::now();
-    let again = state.failed.is_some_and(|at| now - at < SETTLED_AFTER);
-    state.backoff = if again {
-        (state.backoff * 2).min(MAX_BACKOFF)
-    } else {
+    let listed = state.listed.take();
+    let lived = listed.unwrap_or(state.begun).elapsed() >= SETTLED_AFTER;
+    let longest = listed.map_or(MAX_BACKOFF, |_| MAX_RELIST_BACKOFF);
+    state.backoff = if lived {
         MIN_BACKOFF
+    } else {
+        (state.backoff * 2).clamp(MIN_BACKOFF, longest)
     };
-    state.failed = Some(now);
+    state.lives_at = None;
     state.wait = Some(state.backoff.max(asked.unwrap_or_default()));
     Some((WatchEvent::Failed(failure), state))
 }

@@ -103,8 +103,38 @@ async fn an_expired_watch_is_begun_anew_with_a_list() {
         assert!(wait <= Duration::from_millis(200), "{wait:?}");
         let relisted = events.iter().filter(|e| matches!(e, WatchEvent::Relisted));
         let relisted = relisted.count();
-        assert!((55..=70).contains(&relisted), "{relisted} in a minute");
+        assert!((8..=12).contains(&relisted), "{relisted} in a minute");
     }
+}
+
+/// The right to list is there and that to watch is not, until it is given back.
+#[tokio::test(start_paused = true)]
+async fn lists_whose_watches_fail_are_made_less_and_less_often() {
+    let given_back = Instant::now() + Duration::from_mins(5);
+    let (api, asked) = api_of(move |what| {
+        let list = || (list().0, list().1.to_string().into());
+        match what {
+            "list" => Some(list()),
+            _ if Instant::now() < given_back => {
+                Some((StatusCode::FORBIDDEN, failure(403).to_string().into()))
+            }
+            _ => Some((StatusCode::OK, silent())),
+        }
+    });
+    let mut events = watch(api);
+    let (mut told, mut back) = (0, None);
+    while back.is_none() {
+        match events.next().await {
+            Some(WatchEvent::Watching) if told > 1 => back = Some(Instant::now()),
+            Some(WatchEvent::Failed(_)) => told += 1,
+            _ => {}
+        }
+    }
+    let lists = asked.take().iter().filter(|(_, w)| *w == "list").count();
+    assert!((15..=22).contains(&lists), "{lists} lists in five minutes");
+    let back = back.expect("it lives") - given_back;
+    assert!(back <= MAX_RELIST_BACKOFF + SETTLED_AFTER, "{back:?}");
+    assert!(back >= SETTLED_AFTER, "{back:?}");
 }
 
 /// An API server that lists, and whose watches are `watch`.
@@ -135,7 +165,14 @@ async fn watches_that_end_at_once_are_begun_about_once_a_second() {
     assert_eq!(lists, 1, "it goes on where it was");
     assert!((55..=70).contains(&asked.len()), "{} requests", asked.len());
     assert!(
-        matches!(events[..], [WatchEvent::Relisting, WatchEvent::Relisted]),
+        matches!(
+            events[..],
+            [
+                WatchEvent::Relisting,
+                WatchEvent::Relisted,
+                WatchEvent::Watching
+            ]
+        ),
         "{events:?}"
     );
 }
