@@ -125,6 +125,9 @@ async fn what_fits_no_type_is_healed_and_spoils_nothing() {
     ];
     let in_force = || kubectl(&of_source, &odd_status).is_ok();
     eventually("the lax definition of sources is in force", in_force).await;
+    env.add_source("odd", json!({"interval": "24h"})).await;
+    let odd_spec = json!({"spec": {"labelSelector": 5}});
+    kubectl(&["modelartspoolsource", "odd", "--type=merge"], &odd_spec).expect("an odd spec");
     apply_crds(cluster);
 
     let controller = env.start_controller().await;
@@ -137,5 +140,16 @@ async fn what_fits_no_type_is_healed_and_spoils_nothing() {
     };
     env.pool_when(&id, "it is as it was", healed).await;
     env.synced("s").await;
+    // A spec is its owner's: it is told, and kept.
+    let event = env.event("odd", "StatusNotWritten").await;
+    let note = event.note.unwrap_or_default();
+    assert!(note.contains(".spec.labelSelector"), "{note}");
+    kubectl(
+        &["modelartspoolsource", "odd", "--type=merge"],
+        &json!({"spec": {"labelSelector": ""}}),
+    )
+    .expect("a spec");
+    env.source_when("odd", "it says something", |s| s.status.is_some())
+        .await;
     assert_eq!(controller.health.ready(), Ok(()));
 }

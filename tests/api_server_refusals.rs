@@ -87,6 +87,9 @@ async fn a_right_that_is_taken_away_is_named() {
     process
         .logged("cannot patch resource \"modelartspoolsources/status\"")
         .await;
+    let event = env.event("team-a", "StatusNotWritten").await;
+    let note = event.note.unwrap_or_default();
+    assert!(note.contains("cannot patch resource"), "{note}");
     set(&role["rules"]);
     let before = env
         .synced("team-a")

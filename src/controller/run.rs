@@ -10,7 +10,9 @@ use futures::{FutureExt, Stream};
 use jiff::Timestamp;
 use kube::Client;
 use kube::api::{Patch, PatchParams};
+use kube::core::Status;
 use serde_json::json;
+use tokio::time::timeout;
 
 use super::ambient::AmbientNamespaces;
 use super::events::publish;
@@ -506,16 +508,19 @@ async fn write_status(
         Patch::Apply(body),
     );
     let sent = async {
-        match api.patch_status(&key.name, &params, &body).await {
-            // The spec is its owner's; where that does not fit, nothing here mends it.
-            Err(kube::Error::Api(status))
-                if unfit::is_cause(&status) && !status.message.contains(".spec") =>
-            {
-                unfit::empty_status(&api, &key.name, &metadata).await?;
-                Ok(Err(unfit::emptied()))
+        let answer = api.patch_status(&key.name, &params, &body).await;
+        let empty = async |unfit: Status| {
+            if unfit.message.contains(".spec") {
+                return Ok(WriteError::Refused(format!(
+                    "the spec does not fit the definition of its kind: {}; correct the field that this names",
+                    unfit.message
+                )));
             }
-            answer => answer.map(|_| Ok(())),
-        }
+            unfit::empty_status(&api, &key.name, &metadata).await?;
+            Ok(unfit::emptied())
+        };
+        // The spec is its owner's; where that does not fit, nothing here mends it.
+        unfit::healed(answer.map(drop), empty).await
     };
     call(sent).await?
 }

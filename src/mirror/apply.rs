@@ -111,18 +111,16 @@ pub async fn perform(client: &Client, write: &Write<'_>) -> Result<Written, Writ
     }
     let sent = async {
         let answer = send(client, write).await;
-        match &answer {
-            // Only of mirrors that are known to be the source's.
-            Err(kube::Error::Api(status))
-                if matches!(write.step, Step::Apply | Step::ApplyStatus)
-                    && unfit::is_cause(status) =>
-            {
-                let api = mirrors(client, Some(write.namespace));
-                unfit::empty(&api, write.name, versions(write)).await?;
-                Ok(Err(unfit::emptied()))
-            }
-            _ => answer.map(Ok),
+        // Only of mirrors that are known to be the source's.
+        if !matches!(write.step, Step::Apply | Step::ApplyStatus) {
+            return answer.map(Ok);
         }
+        let empty = async |_| {
+            let api = mirrors(client, Some(write.namespace));
+            unfit::empty(&api, write.name, versions(write)).await?;
+            Ok(unfit::emptied())
+        };
+        unfit::healed(answer, empty).await
     };
     let object = call(sent).await??;
     let observed = Observed::of(object).ok_or_else(|| {

@@ -9,14 +9,28 @@ use serde_json::{Map, Value, json};
 
 use super::apply::{WriteError, as_controller};
 
-/// Whether an apply failed since the stored object does not fit the definition.
-pub(crate) fn is_cause(status: &Status) -> bool {
-    status
-        .message
-        .contains("failed to create typed live object")
+/// What an apply comes to that was answered so. Where the stored object does not fit the definition, `empty` makes
+/// it fit, and what to write is decided anew, from what it is then.
+pub(crate) async fn healed<T, E>(
+    answer: kube::Result<T>,
+    empty: impl FnOnce(Status) -> E,
+) -> kube::Result<Result<T, WriteError>>
+where
+    E: Future<Output = kube::Result<WriteError>>,
+{
+    match answer {
+        Err(kube::Error::Api(status))
+            if status
+                .message
+                .contains("failed to create typed live object") =>
+        {
+            empty(*status).await.map(Err)
+        }
+        answer => answer.map(Ok),
+    }
 }
 
-/// What an apply comes to whose object was emptied: what to write is decided anew, from what it is then.
+/// The object was emptied.
 pub(crate) fn emptied() -> WriteError {
     WriteError::Conflict("it did not fit the definition of its kind, and was emptied".to_owned())
 }

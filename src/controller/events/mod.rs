@@ -9,7 +9,9 @@ mod publish;
 
 pub(super) use budget::Budget;
 pub use news::News;
-pub(super) use news::{Edit, Removal, of_mirror, of_removal, of_restoration, of_source};
+pub(super) use news::{
+    Edit, Removal, of_mirror, of_removal, of_restoration, of_source, of_unwritten_status,
+};
 pub(super) use publish::publish;
 
 use super::key::Key;

@@ -6,6 +6,7 @@ use crate::api::conditions::{
     ConditionState, ConditionStatus, LISTED, PRUNE_HALTED, READY, truncated,
 };
 use crate::api::{ModelArtsPoolSourceStatus, PoolCounts};
+use crate::mirror::apply::WriteError;
 use crate::mirror::{Desired, Observed, SkipReason};
 use crate::modelarts::Reason;
 
@@ -67,6 +68,14 @@ impl News {
             ..Self::normal(reason, note)
         }
     }
+}
+
+/// The status of a source can't be written: it says nothing new, and so can't say that.
+pub(in crate::controller) fn of_unwritten_status(error: &WriteError) -> News {
+    News::warning(
+        "StatusNotWritten",
+        &format!("the source's status can't be written, and shows what was so before: {error}"),
+    )
 }
 
 /// What is new once the status of the mirror that was stored as `before` says `conditions`, and holds

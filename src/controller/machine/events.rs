@@ -5,10 +5,8 @@ use std::sync::Arc;
 use super::mirrors::Order;
 use super::state::Claim;
 use super::{Action, Machine, Now};
-use crate::api::{ModelArtsPoolSourceStatus, POOL_KIND, SOURCE_KIND};
-use crate::controller::events::{
-    Edit, Event, News, of_mirror, of_removal, of_restoration, of_source,
-};
+use crate::api::{POOL_KIND, SOURCE_KIND};
+use crate::controller::events::{Edit, Event, News, of_mirror, of_removal, of_restoration};
 use crate::controller::key::Key;
 use crate::mirror::{Observed, Step};
 
@@ -43,6 +41,11 @@ impl Machine {
         Some(Action::Publish(Box::new(event)))
     }
 
+    /// The events that wait to be published; nobody will ask for them one by one any more.
+    pub fn take_events(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.events).into()
+    }
+
     pub(super) fn tell_of_mirror(
         &mut self,
         source: &Key,
@@ -75,18 +78,12 @@ impl Machine {
         }
     }
 
-    /// The status of a source was `before` and is `after`.
-    pub(super) fn tell_of_source(
-        &mut self,
-        source: &Key,
-        before: &ModelArtsPoolSourceStatus,
-        after: &ModelArtsPoolSourceStatus,
-        now: Now,
-    ) {
+    /// Something happened to a source.
+    pub(super) fn tell_of_source(&mut self, source: &Key, news: Vec<News>, now: Now) {
         let Some(uid) = self.sources.get(source).map(|s| s.source.uid.clone()) else {
             return;
         };
-        for news in of_source(before, after) {
+        for news in news {
             if self.budget.source(source, now.instant) {
                 self.events.push_back(Event {
                     kind: SOURCE_KIND,

@@ -41,6 +41,7 @@ use mirrors::Mirrors;
 pub(in crate::controller) use passes::LISTING_DEADLINE;
 use passes::WRITING_DEADLINE;
 use proofs::Proofs;
+use reports::Reporting;
 use state::{SourceState, Stage};
 use writes::Writes;
 
@@ -103,6 +104,7 @@ pub struct Machine {
     /// Passes whose listings go on and are of no use any more.
     given_up: Vec<u64>,
     reports: BTreeSet<Key>,
+    reporting: Reporting,
     notices: Vec<Notice>,
 }
 
@@ -134,6 +136,7 @@ impl Machine {
             publishing: 0,
             budget: Budget::default(),
             reports: BTreeSet::new(),
+            reporting: Reporting::default(),
             notices: Vec::new(),
         }
     }
@@ -206,6 +209,8 @@ impl Machine {
         let report = waiting
             .filter(|s| !s.reporting)
             .filter_map(|s| s.report_after)
+            // One whose time has come waits for room.
+            .filter(|at| *at > now.instant)
             .min()
             .filter(|_| !self.writes.is_paused(now.instant));
         let look = self.looks.first().map(|(at, _)| *at);

@@ -1,11 +1,29 @@
 //! When the status of a source is written.
 
+use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::time::Duration;
 
+use super::state::LastReport;
 use super::{Action, Machine, Now};
+use crate::controller::events::{of_source, of_unwritten_status};
 use crate::controller::key::Key;
 use crate::controller::report::{PassResult, Report, status_after};
 use crate::mirror::apply::WriteError;
+
+/// Statuses that are written at once, like mirrors: more are no faster.
+const MAX_REPORTING: usize = 8;
+/// Of these, those of sources whose last one failed: what hangs in one namespace must not stop all.
+const MAX_RETRIED: usize = 4;
+
+/// The statuses that are being written.
+#[derive(Default)]
+pub(super) struct Reporting {
+    /// By source and uid: whether the last one failed.
+    under_way: BTreeMap<(Key, Box<str>), bool>,
+    /// The source that had its turn last.
+    last: Option<Key>,
+}
 
 impl Machine {
     pub(super) fn report_suspended(&mut self, key: &Key, now: Now) {
@@ -57,34 +75,54 @@ impl Machine {
     }
 
     pub(super) fn next_report(&mut self, now: Now) -> Option<Action> {
-        if self.writes.is_paused(now.instant) {
+        while let Some(key) = self.next_to_report(now) {
+            let state = self.sources.get_mut(&key)?;
+            let reports = state.reports.iter();
+            let status = reports.fold(state.source.status.clone(), |status, (_, report)| {
+                status_after(report, &status, now.wall)
+            });
+            if status == state.source.status {
+                self.drop_reports(&key);
+                continue;
+            }
+            state.reporting = true;
+            state.report_after = None;
+            state.told = Some(Box::new((state.source.status.clone(), status.clone())));
+            let of = (key.clone(), state.source.uid.clone());
+            let again = state.last_report != LastReport::Accepted;
+            self.reporting.under_way.insert(of, again);
+            self.reporting.last = Some(key.clone());
+            return Some(Action::Report {
+                uid: state.source.uid.clone(),
+                resource_version: state.source.resource_version,
+                number: state.report_count,
+                status: Box::new(status),
+                key,
+            });
+        }
+        None
+    }
+
+    /// The source whose status is written next, where there is one and there is room for it: one after another.
+    fn next_to_report(&self, now: Now) -> Option<Key> {
+        let under_way = &self.reporting.under_way;
+        if self.writes.is_paused(now.instant) || under_way.len() >= MAX_REPORTING {
             return None;
         }
+        let retries = under_way.values().filter(|retried| **retried).count() < MAX_RETRIED;
         let ready = |key: &&Key| {
-            self.sources
-                .get(*key)
-                .is_some_and(|s| !s.reporting && s.report_after.is_none_or(|a| a <= now.instant))
+            self.sources.get(*key).is_some_and(|s| {
+                let due = s.report_after.is_none_or(|at| at <= now.instant);
+                !s.reporting && due && (retries || s.last_report == LastReport::Accepted)
+            })
         };
-        let key = self.reports.iter().find(ready)?.clone();
-        let state = self.sources.get_mut(&key)?;
-        let reports = state.reports.iter();
-        let status = reports.fold(state.source.status.clone(), |status, (_, report)| {
-            status_after(report, &status, now.wall)
-        });
-        if status == state.source.status {
-            self.drop_reports(&key);
-            return self.next_report(now);
-        }
-        state.reporting = true;
-        state.report_after = None;
-        state.told = Some(Box::new((state.source.status.clone(), status.clone())));
-        Some(Action::Report {
-            uid: state.source.uid.clone(),
-            resource_version: state.source.resource_version,
-            number: state.report_count,
-            status: Box::new(status),
-            key,
-        })
+        let after = match &self.reporting.last {
+            Some(last) => Bound::Excluded(last),
+            None => Bound::Unbounded,
+        };
+        let mut later = self.reports.range((after, Bound::Unbounded));
+        let next = later.find(ready);
+        next.or_else(|| self.reports.iter().find(ready)).cloned()
     }
 
     pub(super) fn reported(
@@ -95,6 +133,8 @@ impl Machine {
         result: Result<(), WriteError>,
         now: Now,
     ) {
+        let of = (key.clone(), uid.into());
+        self.reporting.under_way.remove(&of);
         let Some(state) = self.sources.get_mut(key).filter(|s| &*s.source.uid == uid) else {
             return;
         };
@@ -102,10 +142,11 @@ impl Machine {
         let told = state.told.take();
         match result {
             Ok(()) => {
+                state.last_report = LastReport::Accepted;
                 self.writes.api_answered(now.instant);
                 if let Some(told) = told {
                     let (before, after) = *told;
-                    self.tell_of_source(key, &before, &after, now);
+                    self.tell_of_source(key, of_source(&before, &after), now);
                 }
                 let Some(state) = self.sources.get_mut(key) else {
                     return;
@@ -125,10 +166,21 @@ impl Machine {
                     5
                 };
                 state.report_after = Some(now.instant + Duration::from_secs(wait));
+                let before = state.last_report;
+                state.last_report = match error {
+                    WriteError::Conflict(_) => before,
+                    WriteError::Refused(_) | WriteError::Forbidden(_) => LastReport::Refused,
+                    _ => LastReport::Failed,
+                };
+                let is_news =
+                    state.last_report == LastReport::Refused && before != LastReport::Refused;
                 if !matches!(error, WriteError::Conflict(_)) {
                     tracing::warn!(source = %key, %error, "failed to write the source's status; trying again");
                 }
                 self.writes.api_failed(&error, now.instant);
+                if is_news {
+                    self.tell_of_source(key, vec![of_unwritten_status(&error)], now);
+                }
             }
         }
     }

@@ -71,9 +71,22 @@ pub(super) struct SourceState {
     pub(super) reports: Vec<(u64, Report)>,
     pub(super) report_count: u64,
     pub(super) reporting: bool,
+    /// What became of the last one.
+    pub(super) last_report: LastReport,
     pub(super) report_after: Option<Instant>,
     /// The status before the write under way, and the one that it writes.
     pub(super) told: Option<Box<(ModelArtsPoolSourceStatus, ModelArtsPoolSourceStatus)>>,
+}
+
+/// What became of the last write of a source's status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LastReport {
+    /// It was accepted, or there was none, or somebody else had changed the source.
+    Accepted,
+    /// It failed.
+    Failed,
+    /// It is not accepted, and that was told.
+    Refused,
 }
 
 /// Where a source is in its pass.
@@ -214,6 +227,7 @@ impl SourceState {
             reports: Vec::new(),
             report_count: 0,
             reporting: false,
+            last_report: LastReport::Accepted,
             report_after: None,
             told: None,
         }

@@ -1,12 +1,14 @@
 //! An API server that fails at the writes to mirrors, and at nothing else.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use super::rig::{Rig, key};
 use super::{MINUTE, SECOND};
 use crate::api::ModelArtsPoolSourceStatus;
 use crate::controller::key::Key;
-use crate::controller::machine::{Input, WriteOrder, WriteTicket};
+use crate::controller::machine::{Action, Input, WriteOrder, WriteTicket};
 use crate::mirror::apply::WriteError;
 
 fn failed() -> WriteError {
@@ -239,4 +241,57 @@ fn calls_that_nothing_answers_pause_all() {
         "{said:?}"
     );
     assert_eq!(rig.api.names().len(), 51);
+}
+
+/// The statuses of sources that are written next, as many as may be.
+fn next_reports(rig: &mut Rig) -> Vec<(Key, Box<str>, u64)> {
+    let mut reports = Vec::new();
+    while let Some(action) = rig.machine.next_action(rig.now) {
+        match action {
+            Action::Report {
+                key, uid, number, ..
+            } => reports.push((key, uid, number)),
+            other => assert!(rig.perform(other).is_none(), "a write"),
+        }
+    }
+    rig.check_rest();
+    reports
+}
+
+/// Many statuses are to be written at once: a few are under way, and each comes to its turn.
+#[test]
+fn statuses_are_written_a_few_at_a_time() {
+    let mut rig = Rig::new();
+    rig.spec = json!({"suspend": true});
+    for n in 0..30 {
+        rig.see_source(&format!("s-{n:02}"), &json!({}));
+    }
+    let mut under_way = next_reports(&mut rig);
+    assert_eq!(under_way.len(), 8);
+    let failed: BTreeSet<Key> = under_way.iter().map(|(key, ..)| key.clone()).collect();
+    for (key, uid, number) in under_way.drain(..) {
+        rig.input(Input::Reported(key, uid, number, Err(timed_out())));
+    }
+    rig.pass_time(5 * SECOND);
+    // Those that have not failed have the most room.
+    under_way = next_reports(&mut rig);
+    assert_eq!(under_way.len(), 8);
+    assert!(under_way.iter().all(|(key, ..)| !failed.contains(key)));
+    let mut told = BTreeSet::new();
+    while !under_way.is_empty() {
+        let (key, uid, number) = under_way.remove(0);
+        let hangs = failed.contains(&key) && told.len() < 22;
+        let answer = if hangs {
+            Err(timed_out())
+        } else {
+            told.insert(key.clone());
+            Ok(())
+        };
+        rig.input(Input::Reported(key, uid, number, answer));
+        rig.pass_time(SECOND);
+        under_way.extend(next_reports(&mut rig));
+        let retried = under_way.iter().filter(|(key, ..)| failed.contains(key));
+        assert!(under_way.len() <= 8 && (told.len() >= 22 || retried.count() <= 4));
+    }
+    assert_eq!(told.len(), 30);
 }
