@@ -167,3 +167,26 @@ async fn a_change_of_all_pools_is_no_storm() {
     assert!((100..=100 + more).contains(&told), "{told} events");
     controller.stop().await;
 }
+
+/// What is told of the last writes is told, also where the controller is stopped right after them.
+#[tokio::test]
+async fn events_that_wait_are_published_at_the_end() {
+    const POOLS: usize = 90;
+    let env = Env::with_pools(POOLS).await;
+    env.add_source("s", json!({"interval": "24h"})).await;
+    let controller = env.start_controller().await;
+    env.synced("s").await;
+    for id in env.cloud().pool_ids() {
+        env.cloud().change_pool(&id, &phase("Odd")).expect("a pool");
+    }
+    env.refresh("s").await;
+    controller.stop().await;
+    let mut untold = Vec::new();
+    for id in env.cloud().pool_ids() {
+        let reasons = reasons(&env, &id).await;
+        if !reasons.contains(&"PhaseChanged".to_owned()) {
+            untold.push(id);
+        }
+    }
+    assert_eq!(untold, Vec::<String>::new());
+}

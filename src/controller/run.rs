@@ -35,6 +35,11 @@ const TICK: Duration = Duration::from_secs(5);
 /// How long a pass may be past its deadline before the loop counts as stuck.
 const STUCK: Duration = Duration::from_mins(1);
 
+/// How many of the events that are left at the end are published at once, and for how long: another replica waits
+/// for the lease.
+const LAST_EVENTS: usize = 8;
+const LAST_EVENTS_TIME: Duration = Duration::from_secs(1);
+
 /// What the controller works with.
 pub struct Options {
     /// The API server. Where replicas elect the one that writes, a client that asks `leadership` before
@@ -140,12 +145,7 @@ pub async fn run(options: Options, shutdown: impl Future<Output = ()>) {
             () = tokio::time::sleep_until(wakeup.into()) => {}
         }
     }
-    tracing::info!(
-        calls = driver.calls.len(),
-        "stopping: waiting for the writes under way"
-    );
-    while driver.calls.next().await.is_some() {}
-    driver.options.metrics.stand_by();
+    Box::pin(driver.end()).await;
 }
 
 fn time() -> Now {
@@ -203,6 +203,36 @@ impl Driver {
         self.listing_of.clear();
         self.machine.handle(Input::StandBy, time());
         self.options.metrics.stand_by();
+    }
+
+    /// Ends what is being written, and tells what is to be told of it.
+    async fn end(mut self) {
+        tracing::info!(
+            calls = self.calls.len(),
+            "stopping: waiting for the writes under way"
+        );
+        while let Some(input) = self.calls.next().await {
+            self.called(input);
+        }
+        let options = &self.options;
+        let events = self.machine.take_events();
+        // Of a former term they tell what another replica tells again.
+        if !events.is_empty() && options.leadership.term() == self.term {
+            let published = events.into_iter().map(|event| {
+                publish(
+                    options.client.clone(),
+                    event,
+                    &options.instance,
+                    Timestamp::now(),
+                )
+            });
+            let published = futures::stream::iter(published).buffer_unordered(LAST_EVENTS);
+            let published = published.for_each(|()| std::future::ready(()));
+            if timeout(LAST_EVENTS_TIME, published).await.is_err() {
+                tracing::warn!("stopping: not all events could be published in time");
+            }
+        }
+        options.metrics.stand_by();
     }
 
     fn perform_actions(&mut self) {
