@@ -10,11 +10,13 @@
 //! - [`modelarts`]: the cloud. A client that can only read, credentials, signatures, errors. It knows
 //!   nothing of Kubernetes, and [`mirror`] nothing of it.
 //! - [`api`]: the custom resources, their definitions and conditions.
+//! - [`api_server`]: calls to the API server: how long one may take, and what its failure means.
 //!
 //! Beside them, [`runtime`] is what any controller needs (probes, metrics, logs, shutdown), and
 //! [`simulator`] a `ModelArts` to try things out with.
 
 pub mod api;
+pub mod api_server;
 pub mod cli;
 pub mod controller;
 pub mod mirror;

@@ -15,7 +15,7 @@ use super::report::PassFailure;
 use super::source::Settings;
 use super::watch::sources;
 use crate::api::WORKSPACE_LABEL;
-use crate::mirror::apply::{WriteError, call};
+use crate::api_server::{WriteError, call};
 use crate::mirror::{Desired, Fingerprint, PoolShape, Skip, desired, shown_id, text_fingerprint};
 use crate::modelarts::{self, Cloud, CloudError, Identity, InvalidItem, Pool, PoolSink, Reason};
 

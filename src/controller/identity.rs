@@ -8,7 +8,7 @@ use super::key::Key;
 use super::machine::{CredentialsError, SourceIdentity};
 use super::reason::FailureReason;
 use crate::api::{CREDENTIALS_SECRET_TYPE, CredentialsType};
-use crate::mirror::apply::{WriteError, call};
+use crate::api_server::{WriteError, call};
 use crate::modelarts::Identity;
 
 /// Who the source `key` is to the cloud.

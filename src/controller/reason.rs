@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::mirror::apply::WriteError;
+use crate::api_server::WriteError;
 use crate::modelarts::{Kind, Reason};
 
 /// Why a pass failed.

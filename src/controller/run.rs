@@ -23,7 +23,8 @@ use super::machine::{Action, Input, Limits, Machine, Notice, Now, WriteOrder, Wr
 use super::source::Source;
 use super::watch::{WatchEvent, client_for_a_watch, sources, watch};
 use crate::api::{API_VERSION, CONTROLLER_NAME, ModelArtsPoolSourceStatus, SOURCE_KIND};
-use crate::mirror::apply::{Write, WriteError, call, mirrors, perform};
+use crate::api_server::{WriteError, call};
+use crate::mirror::apply::{Write, mirrors, perform};
 use crate::mirror::{Observed, PoolShape, unfit};
 use crate::modelarts::Cloud;
 use crate::runtime::health::Health;

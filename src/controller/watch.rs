@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tower::{BoxError, service_fn};
 
 use crate::api::ModelArtsPoolSource;
-use crate::mirror::apply::{chain, retry_after};
+use crate::api_server::{chain, retry_after};
 use crate::runtime::kubernetes::WATCH_SECONDS;
 
 /// Objects of one page of a relist: few enough that a page is small beside what is kept.

@@ -7,7 +7,8 @@ use kube::api::{Api, DynamicObject, Patch};
 use kube::core::Status;
 use serde_json::{Map, Value, json};
 
-use super::apply::{WriteError, as_controller};
+use super::apply::as_controller;
+use crate::api_server::WriteError;
 
 /// What an apply comes to that was answered so. Where the stored object does not fit the definition, `empty` makes
 /// it fit, and what to write is decided anew, from what it is then.

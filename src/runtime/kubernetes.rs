@@ -202,7 +202,7 @@ mod tests {
             assert_eq!(sent.collect::<Vec<_>>(), expected);
             for answer in &refused[expected.len()..] {
                 let error = answer.as_ref().expect_err("not sent");
-                let error = crate::mirror::apply::chain(error);
+                let error = crate::api_server::chain(error);
                 assert!(error.contains("does not hold the lease"), "{error}");
             }
         }

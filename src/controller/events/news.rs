@@ -6,7 +6,7 @@ use crate::api::conditions::{
     ConditionState, ConditionStatus, LISTED, PRUNE_HALTED, READY, truncated,
 };
 use crate::api::{ModelArtsPoolSourceStatus, PoolCounts};
-use crate::mirror::apply::WriteError;
+use crate::api_server::WriteError;
 use crate::mirror::{Desired, Observed, SkipReason};
 use crate::modelarts::Reason;
 

@@ -12,7 +12,7 @@ use kube::api::{Api, PostParams};
 use super::{Event, News};
 use crate::api::conditions::truncated;
 use crate::api::{API_VERSION, CONTROLLER_NAME};
-use crate::mirror::apply::{WriteError, call};
+use crate::api_server::{WriteError, call};
 
 /// Whether it was said that this process has no right to publish.
 static FORBIDDEN: AtomicBool = AtomicBool::new(false);

@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::passes::write_failure;
 use super::state::Queue;
 use super::{Action, Machine, Now};
+use crate::api_server::WriteError;
 use crate::controller::key::Key;
-use crate::mirror::apply::WriteError;
 
 impl Machine {
     pub(super) fn next_check(&mut self) -> Option<Action> {

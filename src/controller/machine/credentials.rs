@@ -11,11 +11,11 @@ use super::state::{Claim, SourceState, Stage};
 use super::{Action, CredentialsError, Machine, Now, Rejection, SourceIdentity};
 use crate::api::CredentialsType;
 use crate::api::conditions::READY;
+use crate::api_server::WriteError;
 use crate::controller::key::Key;
 use crate::controller::pace::{REJECTED_KEY_PAUSE, credentials_retry};
 use crate::controller::report::PassFailure;
 use crate::mirror::Presence;
-use crate::mirror::apply::WriteError;
 use crate::modelarts::{KeyPrint, REJECTED_USER_PAUSE, Reason};
 
 /// Reasons that count as rejections of a key.

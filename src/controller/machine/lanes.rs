@@ -6,8 +6,8 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use super::state::Queue;
+use crate::api_server::WriteError;
 use crate::controller::key::Key;
-use crate::mirror::apply::WriteError;
 
 /// Writes at once in all lanes together in which writes time out.
 const SLOW: usize = 4;

@@ -7,13 +7,14 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use crate::api::{CredentialsType, ModelArtsPoolSourceStatus};
+use crate::api_server::WriteError;
 use crate::controller::events::Event;
 use crate::controller::fetch::Listing;
 use crate::controller::key::Key;
 use crate::controller::reason::FailureReason;
 use crate::controller::report::{PassFailure, Report};
 use crate::controller::source::{Settings, Source};
-use crate::mirror::apply::{WriteError, Written};
+use crate::mirror::apply::Written;
 use crate::mirror::{Counts, Desired, Observed, Owner, Step};
 use crate::modelarts::Identity;
 

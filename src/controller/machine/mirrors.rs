@@ -12,9 +12,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use super::Machine;
 use super::state::Claim;
 use crate::api::conditions::ConditionState;
+use crate::api_server::WriteError;
 use crate::controller::key::Key;
 use crate::controller::pace::Repairs;
-use crate::mirror::apply::{WriteError, Written};
+use crate::mirror::apply::Written;
 use crate::mirror::{
     Counts, Existence, Fingerprint, Freshness, Observed, ObservedConditions, Owner, Presence, Skip,
     SkipReason, Step, Wanted, plan,

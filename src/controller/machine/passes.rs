@@ -7,13 +7,13 @@ use std::time::Duration;
 use super::state::{Claim, Pass, SourceState, Stage};
 use super::{Action, ListingError, Machine, Notice, Now};
 use crate::api::{ModelArtsPoolSourceStatus, PoolCounts};
+use crate::api_server::WriteError;
 use crate::controller::fetch::Listing;
 use crate::controller::key::Key;
 use crate::controller::pace::{REFRESH_GAP, after_failures, credentials_retry, next_interval};
 use crate::controller::reason::FailureReason;
 use crate::controller::report::{PassFailure, PassResult, Report};
 use crate::mirror::Presence;
-use crate::mirror::apply::WriteError;
 
 /// How long a listing may take.
 pub(in crate::controller) const LISTING_DEADLINE: Duration = Duration::from_mins(15);

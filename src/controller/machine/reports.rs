@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use super::state::LastReport;
 use super::{Action, Machine, Now};
+use crate::api_server::WriteError;
 use crate::controller::events::{of_source, of_unwritten_status};
 use crate::controller::key::Key;
 use crate::controller::report::{PassResult, Report, status_after};
-use crate::mirror::apply::WriteError;
 
 /// Statuses that are written at once, like mirrors: more are no faster.
 const MAX_REPORTING: usize = 8;

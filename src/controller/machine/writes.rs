@@ -10,9 +10,10 @@ use super::mirrors::Decision;
 use super::passes::{WRITING_DEADLINE, write_failure};
 use super::state::{Queue, SourceState};
 use super::{Action, Machine, Now, WriteOrder, WriteTicket};
+use crate::api_server::{CALL_TIMEOUT, WriteError};
 use crate::controller::key::Key;
 use crate::controller::pace::{ApiPause, FailingPause};
-use crate::mirror::apply::{CALL_TIMEOUT, WriteError, Written};
+use crate::mirror::apply::Written;
 use crate::mirror::{Skip, SkipReason, Step};
 
 /// How long a refused write is not tried again, unless somebody asks for a refresh.

@@ -5,8 +5,9 @@ use kube::api::{Api, DynamicObject, ListParams};
 use kube::core::TypeMeta;
 
 use crate::api::{API_VERSION, POOL_KIND, SOURCE_KIND};
+use crate::api_server::{WriteError, call};
 use crate::controller::watch::sources;
-use crate::mirror::apply::{WriteError, call, mirrors};
+use crate::mirror::apply::mirrors;
 
 /// Objects of one page: few enough that each page arrives in time.
 const PAGE_SIZE: u32 = 500;

@@ -7,8 +7,9 @@ use kube::core::DynamicObject;
 use serde_json::{Map, Value, json};
 
 use crate::api::{API_VERSION, CONTROLLER_NAME, POOL_KIND, PoolCounts};
+use crate::api_server::WriteError;
 use crate::controller::machine::{WriteOrder, WriteTicket};
-use crate::mirror::apply::{WriteError, Written, owner_reference};
+use crate::mirror::apply::{Written, owner_reference};
 use crate::mirror::{Counts, Desired, Observed, Owner, Step};
 
 /// Mirrors of one namespace, as an API server would hold them.

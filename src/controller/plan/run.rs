@@ -10,6 +10,7 @@ use super::{
     AmbientNamespaces, Change, CredentialsFrom, Known, Operation, Plan, PlanRequest, Pools, known,
 };
 use crate::api::CredentialsType;
+use crate::api_server::WriteError;
 use crate::controller::events::Event;
 use crate::controller::fetch::{self, Listing};
 use crate::controller::identity::{ambient_identity, credentials_of, read_credentials};
@@ -20,7 +21,6 @@ use crate::controller::machine::{
 use crate::controller::report::PassResult;
 use crate::controller::source::{Settings, Source};
 use crate::mirror::PoolShape;
-use crate::mirror::apply::WriteError;
 use crate::modelarts::{self, Cloud, Credentials, Identity, InvalidItem, Pool, PoolSink};
 
 /// One feeding of the machine.

@@ -12,7 +12,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 
 use super::Term;
 use super::clock::BootTime;
-use crate::mirror::apply::{CALL_TIMEOUT, WriteError};
+use crate::api_server::{CALL_TIMEOUT, WriteError};
 
 /// How long a lease is held after a renewal. These three are client-go's.
 pub(super) const LEASE_DURATION: Duration = Duration::from_secs(15);

@@ -14,7 +14,7 @@ use super::Term;
 use super::clock::BootTime;
 use super::election::{Call, Election, Now, Step};
 use crate::api::CONTROLLER_NAME;
-use crate::mirror::apply::{CALL_TIMEOUT, WriteError, call};
+use crate::api_server::{CALL_TIMEOUT, WriteError, call};
 
 /// How often the giving back of the lease is tried where it was written meanwhile.
 const RELEASES: usize = 3;

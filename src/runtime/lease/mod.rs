@@ -16,7 +16,7 @@ use tokio::sync::watch;
 pub use clock::BootTime;
 pub use elector::{Elector, LeaseName};
 
-use crate::mirror::apply::CALL_TIMEOUT;
+use crate::api_server::CALL_TIMEOUT;
 
 /// A time in which this replica holds the lease without a break.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,9 +6,10 @@ use serde_json::{Value, json};
 
 use super::rig::{NAMESPACE, uid};
 use crate::api::{API_VERSION, POOL_KIND, SOURCE_KIND};
+use crate::api_server::WriteError;
 use crate::controller::machine::{WriteOrder, WriteTicket};
 use crate::controller::plan::dry_run::{self, new_object};
-use crate::mirror::apply::{WriteError, Written};
+use crate::mirror::apply::Written;
 use crate::mirror::{Observed, Step};
 
 /// An API server that holds mirrors.

@@ -7,9 +7,9 @@ use serde_json::json;
 use super::rig::{Rig, key};
 use super::{MINUTE, SECOND};
 use crate::api::ModelArtsPoolSourceStatus;
+use crate::api_server::WriteError;
 use crate::controller::key::Key;
 use crate::controller::machine::{Action, Input, WriteOrder, WriteTicket};
-use crate::mirror::apply::WriteError;
 
 fn failed() -> WriteError {
     WriteError::ServerError("failed calling webhook".to_owned())

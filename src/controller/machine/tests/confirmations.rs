@@ -4,9 +4,10 @@ use serde_json::json;
 
 use super::rig::{Rig, failure, key, prune};
 use super::{MINUTE, SECOND};
+use crate::api_server::WriteError;
 use crate::controller::machine::{Action, Input};
 use crate::mirror::Step;
-use crate::mirror::apply::{WriteError, Written};
+use crate::mirror::apply::Written;
 use crate::modelarts::Reason;
 
 #[test]

@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::rig::{Rig, unavailable};
 use super::{MINUTE, SECOND};
+use crate::api_server::WriteError;
 use crate::mirror::Step;
-use crate::mirror::apply::WriteError;
 
 const LISTED: [&str; 3] = ["True/Running", "True/Synced", "True/Listed"];
 const STALE: [&str; 3] = ["Unknown/Stale", "False/ListFailed", "True/Listed"];

@@ -4,9 +4,10 @@ use serde_json::json;
 
 use super::SECOND;
 use super::rig::{NAMESPACE, Rig, key, prune, uid};
+use crate::api_server::WriteError;
 use crate::controller::machine::{Action, Input};
 use crate::mirror::Step;
-use crate::mirror::apply::{WriteError, Written};
+use crate::mirror::apply::Written;
 
 fn names(writes: &[(String, Step)]) -> Vec<(&str, Step)> {
     writes.iter().map(|(n, s)| (n.as_str(), *s)).collect()

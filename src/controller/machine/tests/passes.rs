@@ -4,9 +4,9 @@ use serde_json::json;
 
 use super::SECOND;
 use super::rig::{Rig, failure, key, uid, unavailable};
+use crate::api_server::WriteError;
 use crate::controller::machine::{Action, CredentialsError, Input, Rejection};
 use crate::mirror::Step;
-use crate::mirror::apply::WriteError;
 use crate::modelarts::Reason;
 
 #[test]

@@ -4,10 +4,10 @@ use serde_json::json;
 
 use super::rig::{Rig, failure, key, prune};
 use super::{MINUTE, SECOND};
+use crate::api_server::WriteError;
 use crate::controller::fetch::Listing;
 use crate::controller::machine::Input;
 use crate::mirror::Step;
-use crate::mirror::apply::WriteError;
 use crate::modelarts::Reason;
 
 /// Suspends the source, and lets another process take over before anything is listed.

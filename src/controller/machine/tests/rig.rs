@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::api::Api;
 use crate::api::{API_VERSION, ModelArtsPoolSourceStatus, SOURCE_KIND};
+use crate::api_server::WriteError;
 use crate::controller::events::Event;
 use crate::controller::fetch::Listing;
 use crate::controller::key::Key;
@@ -19,7 +20,7 @@ use crate::controller::machine::{
 };
 use crate::controller::report::PassFailure;
 use crate::controller::source::Source;
-use crate::mirror::apply::{WriteError, Written};
+use crate::mirror::apply::Written;
 use crate::mirror::{PoolShape, Skip, SkipReason, Step, desired};
 use crate::modelarts::{Credentials, Identity, Password, Reason};
 

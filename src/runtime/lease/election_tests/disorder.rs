@@ -6,7 +6,7 @@ use fastrand::Rng;
 use k8s_openapi::api::coordination::v1::Lease;
 
 use super::{Replica, SECOND, Server, at};
-use crate::mirror::apply::WriteError;
+use crate::api_server::WriteError;
 use crate::runtime::lease::clock::BootTime;
 use crate::runtime::lease::election::{Call, Step};
 

@@ -9,6 +9,7 @@ use super::history::WriteFault;
 use super::mutants::Mutant;
 use super::world::World;
 use crate::api::ModelArtsPoolSourceStatus;
+use crate::api_server::WriteError;
 use crate::controller::key::Key;
 use crate::controller::machine::{
     Action, Confirmation, CredentialsError, Input, PoolAnswer, SourceIdentity, WriteOrder,
@@ -17,7 +18,7 @@ use crate::controller::machine::{
 use crate::controller::reason::FailureReason;
 use crate::controller::source::Settings;
 use crate::mirror::Step;
-use crate::mirror::apply::{WriteError, Written};
+use crate::mirror::apply::Written;
 use crate::modelarts::{Credentials, Identity};
 
 /// A call to the cloud or to the API server. Law 7's "only reads" holds by type: of [`Action`]s, `List` and

@@ -10,11 +10,11 @@ use super::cloud::{SELECTOR, workspace};
 use super::history::SourceEdit;
 use crate::api::conditions::whole_seconds;
 use crate::api::{CredentialsType, ModelArtsPoolSourceStatus, PrunePolicy};
+use crate::api_server::WriteError;
 use crate::controller::key::Key;
 use crate::controller::machine::tests::api::Api;
 use crate::controller::machine::tests::rig;
 use crate::controller::source::{Settings, Source};
-use crate::mirror::apply::WriteError;
 use crate::mirror::{Observed, PruneRules};
 use crate::modelarts::{Selection, StatusFilter, WorkspaceSelection, modelarts_endpoint};
 

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::history::{CloudFault, Slow, WriteFault};
+use crate::api_server::WriteError;
 use crate::controller::machine::ListingError;
 use crate::controller::machine::tests::rig::{failure, unavailable};
-use crate::mirror::apply::WriteError;
 use crate::modelarts::Reason;
 
 /// Something that is so for a time.

@@ -1,13 +1,14 @@
 //! For whom is written: laws 5 and 7.
 
 use super::{Facts, Kept, Laws, settings};
+use crate::api_server::WriteError;
 use crate::controller::key::Key;
 use crate::controller::machine::WriteTicket;
 use crate::controller::machine::tests::search::cloud::{id, number};
 use crate::controller::machine::tests::search::generate::MAX_POOLS;
 use crate::controller::report::{PassResult, Report};
 use crate::mirror::Step;
-use crate::mirror::apply::{WriteError, Written};
+use crate::mirror::apply::Written;
 
 impl Laws {
     /// Law 7: nothing is written for a source that is known to be gone or to go, and nothing is created

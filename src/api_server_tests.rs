@@ -1,6 +1,8 @@
 use std::convert::Infallible;
 
+use k8s_openapi::api::core::v1::Secret;
 use kube::client::Body;
+use kube::{Api, Client};
 use serde_json::json;
 
 use super::*;
@@ -74,7 +76,7 @@ async fn a_call_that_is_never_answered_ends_in_time() {
     let service = tower::service_fn(|_: axum::http::Request<Body>| {
         std::future::pending::<Result<axum::http::Response<Body>, Infallible>>()
     });
-    let api = mirrors(&Client::new(service, "ns"), Some("ns"));
+    let api: Api<Secret> = Api::namespaced(Client::new(service, "ns"), "ns");
     let begun = tokio::time::Instant::now();
     let error = call(api.get("p")).await.expect_err("no answer");
     assert!(matches!(error, WriteError::NoAnswer(_)), "{error}");
