@@ -174,6 +174,21 @@ async fn it_brings_its_definitions_along() {
     drop(early);
 
     run(&mut helm(&cluster, "install", namespace, &cloud.url(), &[])).expect("an install");
+    // Two releases that watch everything would write the same mirrors.
+    let second = [
+        "install",
+        "second",
+        CHART,
+        "--namespace=default",
+        "--set=rbac.aggregate=false",
+    ];
+    let refused = run(cluster.helm().args(second)).expect_err("a second one");
+    for words in [
+        "ClusterRole \"modelarts-pool-controller\"",
+        "cannot be imported into the current release",
+    ] {
+        assert!(refused.contains(words), "no {words:?} in: {refused}");
+    }
     // By the ClusterRole: every namespace is watched.
     let kubeconfig = account(&cluster, namespace);
     let mut process = Process::run(&cluster, &kubeconfig, &[&allowed]);

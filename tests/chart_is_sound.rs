@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use modelarts_pool_controller::api::crds;
 use serde_json::Value;
 
-use super::support::chart::CHART;
+use super::support::chart::{CHART, of_kind, render};
 use super::support::cluster::{run, shared};
 use super::support::generated::check;
 use super::support::process::output;
@@ -18,21 +18,6 @@ const SOURCE: [&str; 4] = [
     "sources[0].spec.projectId=0a1b2c3d4e5f60718293a4b5c6d7e8f9",
     "sources[0].credentials.existingSecret=modelarts",
 ];
-
-/// The objects that the chart renders with these values into the namespace `ns`, or why not.
-fn render(values: &[&str]) -> Result<Vec<Value>, String> {
-    let mut helm = shared().helm();
-    helm.args(["template", "release", CHART, "--namespace=ns"]);
-    for value in values {
-        helm.args(["--set", value]);
-    }
-    let text = run(&mut helm)?;
-    Ok(serde_saphyr::from_multiple(&text).expect("YAML"))
-}
-
-fn of_kind<'a>(objects: &'a [Value], kind: &str) -> Vec<&'a Value> {
-    objects.iter().filter(|o| o["kind"] == kind).collect()
-}
 
 fn container(objects: &[Value]) -> Value {
     of_kind(objects, "Deployment")[0]["spec"]["template"]["spec"]["containers"][0].clone()
@@ -152,7 +137,7 @@ fn unknown_and_contradicting_values_are_refused() {
                 "sources[0].spec.projectId=p",
                 "sources[0].credentials.accessKey=AK",
             ],
-            "accessKey",
+            "a has no credentials.secretKey, which type AccessKey needs",
         ),
         (
             &["sources[0].name=a", "sources[0].spec.projectId=p"],
@@ -242,6 +227,7 @@ fn the_arguments_are_the_programs() {
         "allowedEndpoints={https://modelarts.*.example.com,http://127.0.0.1:8088}",
         "log.level=info\\,kube=debug",
         "extraArgs={--leader-elect=false}",
+        "replicas=1",
         "port=9090",
     ]);
     let container = container(&objects.expect("objects"));
@@ -278,13 +264,21 @@ const LEASE_ROLE: &str = "release-modelarts-pool-controller-lease";
 #[test]
 fn watched_namespaces_bound_the_rights() {
     let everywhere = render(&[]).expect("objects");
-    let cluster_role = of_kind(&everywhere, "ClusterRole")[0];
+    let mut cluster_roles = of_kind(&everywhere, "ClusterRole");
+    cluster_roles.retain(|role| role["metadata"]["name"] == "modelarts-pool-controller");
+    let cluster_role = cluster_roles[0];
     assert!(
         of_kind(&everywhere, "Role")
             .iter()
             .all(|r| is_of_the_lease(r))
     );
-    let bounded = render(&["watchNamespaces={ns,other}"]).expect("objects");
+    // Those of people and of the Job aside.
+    let bounded = render(&[
+        "watchNamespaces={ns,other}",
+        "rbac.aggregate=false",
+        "crds.upgrade=false",
+    ]);
+    let bounded = bounded.expect("objects");
     assert_eq!(of_kind(&bounded, "ClusterRole").len(), 0);
     assert_eq!(of_kind(&bounded, "ClusterRoleBinding").len(), 0);
     let mut roles = of_kind(&bounded, "Role");
@@ -330,9 +324,15 @@ fn the_lease_is_the_releases_own() {
 
 #[test]
 fn parts_that_are_switched_off_are_gone() {
-    let objects = render(&["serviceAccount.create=false", "rbac.create=false"]).expect("objects");
+    let objects = render(&[
+        "serviceAccount.create=false",
+        "rbac.create=false",
+        "podDisruptionBudget.enabled=false",
+        "crds.upgrade=false",
+    ]);
+    let objects = objects.expect("objects");
     let kinds: Vec<_> = objects.iter().map(|o| &o["kind"]).collect();
-    assert_eq!(kinds, ["Deployment"]);
+    assert_eq!(kinds, ["Service", "Deployment"]);
     let pod = &of_kind(&objects, "Deployment")[0]["spec"]["template"]["spec"];
     assert_eq!(pod["serviceAccountName"], "default");
 }

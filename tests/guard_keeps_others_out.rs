@@ -32,6 +32,19 @@ fn guard(env: &Env) -> Value {
     let objects: Vec<Value> =
         serde_saphyr::from_multiple(&text.replace(ACCOUNT, &account)).expect("YAML");
     assert_eq!(objects[0]["kind"], "ValidatingAdmissionPolicy");
+    // What is tried below is what the chart installs, too.
+    let namespace = format!("--namespace={}", env.namespace);
+    let rendered = run(shared().helm().args([
+        "template",
+        RELEASE,
+        CHART,
+        &namespace,
+        "--show-only=templates/admission-policy.yaml",
+        "--set=admissionPolicy.enabled=true",
+    ]));
+    let rendered: Vec<Value> =
+        serde_saphyr::from_multiple(&rendered.expect("a policy")).expect("YAML");
+    assert_eq!(rendered[0]["spec"], objects[0]["spec"]);
     objects[0]["spec"].clone()
 }
 

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use modelarts_pool_controller::simulator::DEFAULT_PROJECT_ID;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::cluster::{Cluster, run};
+use super::cluster::{Cluster, run, shared};
 use super::env::{Env, SECRET};
 use super::process::kubeconfig_of;
 
@@ -19,7 +19,8 @@ pub const CHART: &str = concat!(
 /// Its objects bear this name.
 pub const RELEASE: &str = "modelarts-pool-controller";
 
-/// `helm VERB RELEASE CHART` with one source of the cloud at `endpoint`.
+/// `helm VERB RELEASE CHART` with one source of the cloud at `endpoint`. Without hooks: no node runs here that
+/// could run the Job of an upgrade.
 pub fn helm(
     cluster: &Cluster,
     verb: &str,
@@ -28,7 +29,7 @@ pub fn helm(
     more: &[&str],
 ) -> Command {
     let mut helm = cluster.helm();
-    helm.args([verb, RELEASE, CHART, "--namespace", namespace]);
+    helm.args([verb, RELEASE, CHART, "--namespace", namespace, "--no-hooks"]);
     for value in [
         "sources[0].name=team-a",
         &format!("sources[0].spec.endpoint={endpoint}"),
@@ -42,6 +43,22 @@ pub fn helm(
         helm.args(["--set", value]);
     }
     helm
+}
+
+/// The objects that the chart renders with these values into the namespace `ns`, or why not.
+pub fn render(values: &[&str]) -> Result<Vec<Value>, String> {
+    let mut helm = shared().helm();
+    helm.args(["template", "release", CHART, "--namespace=ns"]);
+    for value in values {
+        helm.args(["--set", value]);
+    }
+    let text = run(&mut helm)?;
+    Ok(serde_saphyr::from_multiple(&text).expect("YAML"))
+}
+
+/// Those of a kind.
+pub fn of_kind<'a>(objects: &'a [Value], kind: &str) -> Vec<&'a Value> {
+    objects.iter().filter(|o| o["kind"] == kind).collect()
 }
 
 /// Installs the chart into the namespace of a test, which alone it watches, with a source `team-a` of the
@@ -65,8 +82,30 @@ pub fn kubectl(cluster: &Cluster, namespace: &str, arguments: &[&str]) -> Result
 
 /// A kubeconfig of the release's service account, with a token as a pod gets one.
 pub fn account(cluster: &Cluster, namespace: &str) -> PathBuf {
-    let token = kubectl(cluster, namespace, &["create", "token", RELEASE]).expect("a token");
-    kubeconfig_of(cluster, namespace, RELEASE, token.trim())
+    account_of(cluster, namespace, RELEASE)
+}
+
+/// The same of any service account.
+pub fn account_of(cluster: &Cluster, namespace: &str, name: &str) -> PathBuf {
+    let token = kubectl(cluster, namespace, &["create", "token", name]).expect("a token");
+    kubeconfig_of(cluster, namespace, name, token.trim())
+}
+
+/// Creates what the hooks of the installed release need before their pods: accounts and rights. The pods
+/// themselves are returned, each with its template; a test plays them, since no node does.
+pub fn hooks(cluster: &Cluster, namespace: &str) -> Vec<Value> {
+    let get = ["get", "hooks", RELEASE, "--namespace", namespace];
+    let hooks = run(cluster.helm().args(get)).expect("hooks");
+    let objects: Vec<Value> = serde_saphyr::from_multiple(&hooks).expect("YAML");
+    let (pods, others): (Vec<_>, Vec<_>) = objects
+        .into_iter()
+        .partition(|o| o["kind"] == "Job" || o["kind"] == "Pod");
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": others});
+    let file = cluster.dir().join(format!("hooks-{namespace}.json"));
+    fs::write(&file, list.to_string()).expect("a file");
+    let file = file.to_str().expect("UTF-8").to_owned();
+    kubectl(cluster, namespace, &["apply", "-f", &file]).expect("accounts and rights");
+    pods
 }
 
 /// What a request of the release's account asked for, and how it ended.
