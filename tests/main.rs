@@ -31,6 +31,7 @@ mod credentials_pod_identity;
 mod docs_are_generated;
 mod docs_are_true;
 mod docs_credentials;
+mod docs_operators;
 mod docs_plan;
 mod docs_simulator;
 mod edits_are_undone;

@@ -1,57 +1,17 @@
 //! Each command of the README, of the demo's hints and of the troubleshooting page is run: here, or by
 //! `.ci/run`.
 
-use std::fs;
 use std::os::unix::fs::symlink;
-use std::process::Command;
 
 use kube::Api;
 use modelarts_pool_controller::api::ModelArtsPoolSource;
 use modelarts_pool_controller::simulator::{Fault, Operation, Scenario};
-use serde_json::Value;
 
-use super::support::cluster::{Cluster, run, shared};
+use super::support::cluster::shared;
 use super::support::curl::curl;
 use super::support::env::{Env, client_of};
 use super::support::markdown::{blocks, read, root};
-
-/// A person's shell in a directory of its own, whose kubectl works in the namespace of the test.
-struct Shell {
-    directory: tempfile::TempDir,
-    path: String,
-}
-
-impl Shell {
-    fn new(cluster: &Cluster, namespace: &str) -> Self {
-        let directory = tempfile::tempdir().expect("a directory");
-        let text = fs::read_to_string(cluster.kubeconfig()).expect("a kubeconfig");
-        let mut kubeconfig: Value = serde_json::from_str(&text).expect("JSON");
-        kubeconfig["contexts"][0]["context"]["namespace"] = namespace.into();
-        let write = |name: &str, text: &str| {
-            fs::write(directory.path().join(name), text).expect("a file");
-        };
-        write("kubeconfig", &kubeconfig.to_string());
-        // The two halves of a key, as the README has them in files.
-        write("AK", "AN-ACCESS-KEY");
-        write("SK", "a-secret-key");
-        let path = std::env::var("PATH").expect("a path");
-        let path = format!("{}:{path}", cluster.bin_dir().display());
-        Self { directory, path }
-    }
-
-    /// Runs a script as it stands; what it prints.
-    fn run(&self, script: &str) -> String {
-        let directory = self.directory.path();
-        let mut command = Command::new("sh");
-        command
-            .args(["-euc", script])
-            .current_dir(directory)
-            .env("HOME", directory)
-            .env("KUBECONFIG", directory.join("kubeconfig"))
-            .env("PATH", &self.path);
-        run(&mut command).unwrap_or_else(|e| panic!("{script}\n{e}"))
-    }
-}
+use super::support::shell::Shell;
 
 fn installs(block: &str) -> bool {
     has(block, "kubectl create") || has(block, "kubectl apply")
@@ -115,7 +75,7 @@ async fn what_installs_is_accepted() {
         ),
     ];
     let shell = Shell::new(shared(), "readme");
-    symlink(root().join("charts"), shell.directory.path().join("charts")).expect("a link");
+    symlink(root().join("charts"), shell.directory().join("charts")).expect("a link");
     let text = read("README.md");
     let installing: Vec<&str> = blocks(&text, "sh")
         .into_iter()
