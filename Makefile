@@ -6,7 +6,7 @@ SHELL = /bin/sh
 .DEFAULT_GOAL := help
 # More than there are cores: most tests wait, for a pass or for the API server.
 export RUST_TEST_THREADS ?= 8
-.PHONY: help demo test search lint generate soak fuzz bench
+.PHONY: help demo test search lint generate soak fuzz bench image
 
 help: ## show this
 	@echo "modelarts-pool-controller mirrors the resource pools of Huawei Cloud ModelArts into Kubernetes."
@@ -36,7 +36,7 @@ lint: ## check format, lints, doc links, licences of dependencies, and scripts
 	@if command -v cargo-deny >/dev/null 2>&1; \
 	then echo "$(CARGO) deny check bans licenses sources"; $(CARGO) deny --locked check bans licenses sources; \
 	else echo "skipped: cargo deny (cargo install cargo-deny --locked)"; fi
-	@for script in tests/cluster/*.sh tests/helm/*.sh tests/sdk/*.sh; do echo "sh -n $$script"; sh -n "$$script" || exit 1; done
+	@for script in tests/cluster/*.sh tests/image/*.sh tests/helm/*.sh tests/sdk/*.sh; do echo "sh -n $$script"; sh -n "$$script" || exit 1; done
 	bash -n .ci/run
 
 generate: ## write anew what is generated: crds/, CRDs and README of the chart, docs/{api-reference,errors,flags,metrics}.md
@@ -51,3 +51,7 @@ fuzz: ## look for an answer of the cloud that breaks a promise, with cargo-fuzz 
 
 bench: ## measure what the mirror costs, beside the API server's own limit (POOLS=1000)
 	$(CARGO) bench --locked --bench scale
+
+# The archive is loaded with `podman load`, `skopeo copy oci-archive:...` or `ctr images import`.
+image: ## build the image into target/image/modelarts-pool-controller.oci.tar, an SBOM beside it; prints its name last
+	@CARGO=$(CARGO) tests/image/build.sh
