@@ -295,11 +295,12 @@ pub async fn client_of(cluster: &Cluster, agent: &str) -> Client {
     kubernetes::client_of(config).expect("a client")
 }
 
-/// A client of the user `name`, who has the rights that the test gives to that name.
+/// A client of the user `name`, who has the rights that the test gives to that name. Not the program's kind: a
+/// person's write may take longer on a busy machine.
 pub async fn client_as(cluster: &Cluster, name: &str) -> Client {
     let mut config = config_of(&cluster.kubeconfig(), name).await;
     config.auth_info.impersonate = Some(name.to_owned());
-    kubernetes::client_of(config).expect("a client")
+    Client::try_from(config).expect("a client")
 }
 
 /// The configuration of a client, as the program's but for the name in the audit log.
