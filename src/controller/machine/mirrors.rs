@@ -39,8 +39,10 @@ pub(super) struct MirrorState {
     pub(super) busy: bool,
     /// The controller itself has deleted it.
     pub(super) removed: bool,
-    /// The version at which it was last seen deleted: the answer to a write that was made before
-    /// arrives later, and must not bring it back.
+    /// No watch has shown that yet: what one shows meanwhile is older.
+    removal_unseen: bool,
+    /// It was deleted at this version or later: the answer to a write that was made before, and what a watch
+    /// shows late, must not bring it back.
     gone_at: u64,
     /// What was last written by each step, and the version that the API server made of it: the same
     /// is not written to the same version again, whatever came of it.
@@ -88,7 +90,7 @@ impl Mirrors {
 
     /// Keeps nothing of a mirror that does not exist.
     pub(super) fn drop_absent(&mut self, key: &Key) {
-        let absent = |m: &MirrorState| m.observed.is_none() && !m.busy;
+        let absent = |m: &MirrorState| m.observed.is_none() && !m.busy && !m.removal_unseen;
         if self.0.get(key).is_some_and(absent) {
             self.0.remove(key);
         }
@@ -115,7 +117,8 @@ impl Mirrors {
                 continue;
             }
             mirror.doubtful = mirror.busy;
-            if mirror.observed.is_some() {
+            let removal_unseen = std::mem::take(&mut mirror.removal_unseen);
+            if mirror.observed.is_some() || removal_unseen {
                 unseen.push(key.clone());
             }
         }
@@ -212,6 +215,7 @@ impl MirrorState {
             return false;
         }
         self.removed = false;
+        self.removal_unseen = false;
         let (uid, is_ours) = (observed.uid.clone(), observed.status_is_ours);
         let before = self.observed.replace(Box::new(observed));
         if is_ours {
@@ -263,6 +267,7 @@ impl MirrorState {
             return false;
         }
         self.gone_at = self.gone_at.max(version);
+        self.removal_unseen = false;
         self.forget();
         true
     }
@@ -281,6 +286,10 @@ impl MirrorState {
         let doubtful = std::mem::take(&mut self.doubtful);
         match result {
             Ok(Written::Deleted) => {
+                if let Some(deleted) = &self.observed {
+                    self.gone_at = self.gone_at.max(deleted.resource_version);
+                    self.removal_unseen = true;
+                }
                 self.forget();
                 self.removed = true;
                 Ok(())

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::rig::{Rig, failure, key, prune};
+use super::rig::{Rig, failure, key, prune, unavailable};
 use super::{MINUTE, SECOND};
 use crate::api_server::WriteError;
 use crate::controller::machine::{Action, Input};
@@ -48,6 +48,39 @@ fn the_watch_shows_the_deletion_before_the_answer() {
     rig.answer(write.0, answer);
     rig.run();
     assert_eq!(rig.told("a"), ["PoolMissing", "PoolGone"]);
+}
+
+/// A watch that lags shows what was before: a mirror that was deleted is not written as if it came back.
+#[test]
+fn the_watch_shows_a_change_after_the_deletion() {
+    let mut rig = Rig::missing(prune("Delete", "0s", 50), &["a", "b"], 1);
+    let asked = rig.until_confirmation();
+    rig.answer_confirmation(asked);
+    let before = rig.api.observed("a");
+    rig.run();
+    let version = rig.api.version();
+    rig.input(Input::MirrorSeen(key("a"), Box::new(before)));
+    rig.writes.clear();
+    rig.cloud = Err(unavailable());
+    rig.run_for(10 * MINUTE);
+    let written: Vec<_> = rig.writes.iter().map(|(name, _)| &**name).collect();
+    assert_eq!(written, ["b"], "it says that it is old");
+    rig.input(Input::MirrorGone(key("a"), version));
+    assert!(rig.machine.mirrors.get(&key("a")).is_none());
+}
+
+/// Where the watch breaks meanwhile, the list that follows shows the deletion.
+#[test]
+fn a_relist_shows_the_deletion() {
+    let mut rig = Rig::missing(prune("Delete", "0s", 50), &["a", "b"], 1);
+    let asked = rig.until_confirmation();
+    rig.answer_confirmation(asked);
+    rig.run();
+    rig.input(Input::MirrorsRelisting(None));
+    let kept = rig.api.observed("b");
+    rig.input(Input::MirrorSeen(key("b"), Box::new(kept)));
+    rig.input(Input::MirrorsRelisted(None));
+    assert!(rig.machine.mirrors.get(&key("a")).is_none());
 }
 
 #[test]
