@@ -18,6 +18,7 @@ mod report;
 mod run;
 mod source;
 mod watch;
+mod write;
 
 pub use ambient::AmbientNamespaces;
 pub use events::{Event, News};

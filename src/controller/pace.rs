@@ -1,5 +1,6 @@
 //! When things are done next: intervals, backoff, jitter. Pure, but for the injected generator.
 
+use std::ops::Bound;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
@@ -41,6 +42,15 @@ pub(super) fn after_failures(interval: Duration, failures: u32, rng: &mut Rng) -
 /// Time until credentials that are missing or rejected are looked at again.
 pub(super) fn credentials_retry(interval: Duration) -> Duration {
     interval.min(CREDENTIALS_RETRY)
+}
+
+/// What comes after the one that had its turn last, of what takes turns in order; all where none had.
+pub(super) const fn after<K>(last: Option<&K>) -> (Bound<&K>, Bound<&K>) {
+    let begin = match last {
+        Some(last) => Bound::Excluded(last),
+        None => Bound::Unbounded,
+    };
+    (begin, Bound::Unbounded)
 }
 
 /// How often one mirror had to be repaired lately.

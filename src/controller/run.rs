@@ -1,4 +1,5 @@
-//! Feeds the machine and performs what it says. The only place of the controller with IO.
+//! Feeds the machine and performs what it says, by calls that stand in modules of their own. Nothing else of the
+//! controller begins IO.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -9,9 +10,6 @@ use futures::stream::{FuturesUnordered, SelectAll, StreamExt};
 use futures::{FutureExt, Stream};
 use jiff::Timestamp;
 use kube::Client;
-use kube::api::{Patch, PatchParams};
-use kube::core::Status;
-use serde_json::json;
 use tokio::time::timeout;
 
 use super::ambient::AmbientNamespaces;
@@ -19,13 +17,13 @@ use super::events::publish;
 use super::fetch::{confirm, list, may_write_for};
 use super::identity::identity;
 use super::key::Key;
-use super::machine::{Action, Input, Limits, Machine, Notice, Now, WriteOrder, WriteTicket};
+use super::machine::{Action, Input, Limits, Machine, Notice, Now};
 use super::source::Source;
 use super::watch::{WatchEvent, client_for_a_watch, sources, watch};
-use crate::api::{API_VERSION, CONTROLLER_NAME, ModelArtsPoolSourceStatus, SOURCE_KIND};
-use crate::api_server::{WriteError, call};
-use crate::mirror::apply::{Write, mirrors, perform};
-use crate::mirror::{Observed, PoolShape, unfit};
+use super::write::{write_mirror, write_status};
+use crate::api::API_VERSION;
+use crate::mirror::apply::mirrors;
+use crate::mirror::{Observed, PoolShape};
 use crate::modelarts::Cloud;
 use crate::runtime::health::Health;
 use crate::runtime::lease::Leadership;
@@ -39,7 +37,7 @@ const STUCK: Duration = Duration::from_mins(1);
 /// How many of the events that are left at the end are published at once, and for how long: another replica waits
 /// for the lease.
 const LAST_EVENTS: usize = 8;
-const LAST_EVENTS_TIME: Duration = Duration::from_secs(1);
+const LAST_EVENTS_TIME: Duration = Duration::from_secs(5);
 
 /// What the controller works with.
 pub struct Options {
@@ -487,71 +485,4 @@ fn key_of(object: &kube::core::DynamicObject) -> Option<Key> {
         object.metadata.namespace.as_deref()?,
         object.metadata.name.as_deref()?,
     ))
-}
-
-async fn write_mirror(
-    client: Client,
-    metrics: Arc<Metrics>,
-    ticket: WriteTicket,
-    order: WriteOrder,
-) -> Input {
-    let WriteOrder {
-        desired,
-        owner,
-        observed,
-        conditions,
-        counts,
-    } = order;
-    let write = Write {
-        namespace: &ticket.mirror.namespace,
-        name: &ticket.mirror.name,
-        step: ticket.step,
-        desired: desired.as_deref(),
-        owner: &owner,
-        observed: observed.as_deref(),
-        conditions: &conditions,
-        counts,
-    };
-    let result = perform(&client, &write).await;
-    if result.is_ok() {
-        metrics.mirror_written(ticket.step);
-    }
-    tracing::debug!(pool = %ticket.mirror, source = %ticket.source, step = ?ticket.step, error = ?result.as_ref().err(), "wrote a mirror");
-    Input::Written(ticket, result)
-}
-
-async fn write_status(
-    client: &Client,
-    key: &Key,
-    uid: &str,
-    resource_version: u64,
-    status: &ModelArtsPoolSourceStatus,
-) -> Result<(), WriteError> {
-    // At the version it was made from: a late write of a former leader is refused.
-    let metadata =
-        json!({"name": &*key.name, "uid": uid, "resourceVersion": resource_version.to_string()});
-    let body = json!({
-        "apiVersion": API_VERSION, "kind": SOURCE_KIND, "metadata": metadata, "status": status,
-    });
-    let api = sources(client, Some(&key.namespace));
-    let (params, body) = (
-        PatchParams::apply(CONTROLLER_NAME).force(),
-        Patch::Apply(body),
-    );
-    let sent = async {
-        let answer = api.patch_status(&key.name, &params, &body).await;
-        let empty = async |unfit: Status| {
-            if unfit.message.contains(".spec") {
-                return Ok(WriteError::Refused(format!(
-                    "the spec does not fit the definition of its kind: {}; correct the field that this names",
-                    unfit.message
-                )));
-            }
-            unfit::empty_status(&api, &key.name, &metadata).await?;
-            Ok(unfit::emptied())
-        };
-        // The spec is its owner's; where that does not fit, nothing here mends it.
-        unfit::healed(answer.map(drop), empty).await
-    };
-    call(sent).await?
 }

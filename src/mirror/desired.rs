@@ -1,7 +1,6 @@
 //! What the mirror of a pool should be: pure, from the JSON of one item of a listing.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use ring::digest::{SHA256, digest};
@@ -272,12 +271,9 @@ pub fn shown_id(id: &str) -> Cow<'_, str> {
         return Cow::Borrowed(id);
     }
     let hash = digest(&SHA256, id.as_bytes());
-    let mut shown = truncated(id, MAX_SHOWN_ID - 17).to_owned();
-    shown.push('~');
-    for byte in &hash.as_ref()[..8] {
-        let _ = write!(shown, "{byte:02x}");
-    }
-    Cow::Owned(shown)
+    let first = hash.as_ref().first_chunk().copied();
+    let hash = u64::from_be_bytes(first.unwrap_or_default());
+    Cow::Owned(format!("{}~{hash:016x}", truncated(id, MAX_SHOWN_ID - 17)))
 }
 
 /// Fingerprint of one item of a listing of `workspace`.

@@ -9,7 +9,7 @@ use kube::client::{Body, ClientBuilder};
 use kube::{Client, Config};
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 use tower::{BoxError, Service, service_fn};
 
@@ -127,11 +127,18 @@ fn out_of_time() -> Response {
         "apiVersion": "v1", "kind": "Status", "status": "Failure", "code": 504, "reason": "Timeout",
         "message": format!("the API server gave the request up after {WRITE_SECONDS} s"),
     });
-    let mut response = Response::new(status.to_string().into_bytes().into());
+    let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::GATEWAY_TIMEOUT;
+    saying(response, &status)
+}
+
+/// An answer that says `status` in place of what it said.
+fn saying(response: Response, status: &Value) -> Response {
+    let (mut parts, _) = response.into_parts();
+    parts.headers.remove(CONTENT_LENGTH);
     let json = HeaderValue::from_static("application/json");
-    response.headers_mut().insert(CONTENT_TYPE, json);
-    response
+    parts.headers.insert(CONTENT_TYPE, json);
+    Response::from_parts(parts, status.to_string().into_bytes().into())
 }
 
 /// An answer of the API server's flow control says how long to wait in a header alone, and kube hands on
@@ -157,11 +164,7 @@ fn with_retry_after(response: Response) -> Response {
         "message": format!("too many requests; asked to wait {seconds} s"),
         "details": {"retryAfterSeconds": seconds},
     });
-    let (mut parts, _) = response.into_parts();
-    parts.headers.remove(CONTENT_LENGTH);
-    let json = HeaderValue::from_static("application/json");
-    parts.headers.insert(CONTENT_TYPE, json);
-    Response::from_parts(parts, status.to_string().into_bytes().into())
+    saying(response, &status)
 }
 
 #[cfg(test)]

@@ -70,12 +70,12 @@ impl Machine {
         if let Some(at) = told
             && changed.is_none_or(|changed| changed <= at)
         {
-            let ago = Duration::try_from(now.wall.duration_since(at)).unwrap_or_default();
             let rejection = match type_ {
                 Some(CredentialsType::Password) => Rejection::User,
                 _ => Rejection::Key,
             };
-            self.keys.reject(print, pause(rejection), ago, now.instant);
+            self.keys
+                .reject(print, pause(rejection), now.since(at), now.instant);
         }
         let own = state.rejected.filter(|(key, _)| *key == print);
         let own = own.and_then(|(_, until)| until.checked_duration_since(now.instant));

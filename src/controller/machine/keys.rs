@@ -89,8 +89,8 @@ impl Keys {
         }
     }
 
-    /// `pass` uses `key` no longer. `accepted` says whether all its requests were accepted; nothing
-    /// where it was given up.
+    /// `pass` uses `key` no longer. `accepted` says whether all its requests were accepted, which one that is given
+    /// up can't say any more; nothing where the cloud was silent for too long.
     pub(super) fn ended(&mut self, key: KeyPrint, pass: u64, accepted: Option<bool>) {
         self.changes += 1;
         if self.is_proving(key, pass) {

@@ -2,12 +2,12 @@
 //! of them, and then holds up no other.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::ops::Bound;
 use std::sync::Arc;
 
 use super::state::Queue;
 use crate::api_server::WriteError;
 use crate::controller::key::Key;
+use crate::controller::pace::after;
 
 /// Writes at once in all lanes together in which writes time out.
 const SLOW: usize = 4;
@@ -62,8 +62,14 @@ impl Lanes {
     /// beyond it.
     pub(super) fn pop(&mut self, limit: usize, is_bad_time: bool) -> Option<(Queue, Entry)> {
         let spare = if is_bad_time { 0 } else { SPARE };
+        let (fast, slow) = (self.under_way(false), self.under_way(true));
         for (queue, spare) in [(Queue::Urgent, spare), (Queue::Planned, 0)] {
-            let Some(name) = self.turn(queue, limit, spare) else {
+            let has_room = |lane: &Lane| match (lane.is_slow, lane.in_flight) {
+                (true, in_flight) => in_flight == 0 && slow < SLOW.min(limit),
+                (false, 0) => fast < limit.saturating_add(spare),
+                (false, _) => fast < limit,
+            };
+            let Some(name) = self.turn(queue, has_room) else {
                 continue;
             };
             let entry = self.lanes.get_mut(&name)?.queue(queue).pop_front()?;
@@ -73,32 +79,23 @@ impl Lanes {
         None
     }
 
+    /// Writes that are under way in the slow lanes, or in the others.
+    fn under_way(&self, slow: bool) -> usize {
+        let lanes = self.lanes.values().filter(|lane| lane.is_slow == slow);
+        lanes.map(|lane| lane.in_flight).sum()
+    }
+
     /// The next lane that has an entry in `queue`, and room.
-    fn turn(&self, queue: Queue, limit: usize, spare: usize) -> Option<Arc<str>> {
-        let under_way = |slow: bool| {
-            let lanes = self.lanes.values().filter(|lane| lane.is_slow == slow);
-            lanes.map(|lane| lane.in_flight).sum::<usize>()
-        };
-        let (fast, slow) = (under_way(false), under_way(true));
+    fn turn(&self, queue: Queue, has_room: impl Fn(&Lane) -> bool) -> Option<Arc<str>> {
         let has_turn = |(_, lane): &(&Arc<str>, &Lane)| {
             let waiting = match queue {
                 Queue::Urgent => &lane.urgent,
                 _ => &lane.planned,
             };
-            let has_room = match (lane.is_slow, lane.in_flight) {
-                (true, in_flight) => in_flight == 0 && slow < SLOW.min(limit),
-                (false, 0) => fast < limit.saturating_add(spare),
-                (false, _) => fast < limit,
-            };
-            has_room && !waiting.is_empty()
+            !waiting.is_empty() && has_room(lane)
         };
-        let after = match &self.last {
-            Some(last) => Bound::Excluded(last.clone()),
-            None => Bound::Unbounded,
-        };
-        let mut later = self.lanes.range((after, Bound::Unbounded));
-        let found = later.find(has_turn);
-        let found = found.or_else(|| self.lanes.iter().find(has_turn));
+        let later = self.lanes.range::<Arc<str>, _>(after(self.last.as_ref()));
+        let found = later.chain(&self.lanes).find(has_turn);
         found.map(|(name, _)| name.clone())
     }
 

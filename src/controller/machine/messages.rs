@@ -27,6 +27,13 @@ pub struct Now {
     pub wall: Timestamp,
 }
 
+impl Now {
+    /// How long ago `at` was by the clock of the wall; nothing where that lies ahead.
+    pub(super) fn since(&self, at: Timestamp) -> Duration {
+        Duration::try_from(self.wall.duration_since(at)).unwrap_or_default()
+    }
+}
+
 /// What happened.
 #[derive(Debug)]
 pub enum Input {

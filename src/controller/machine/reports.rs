@@ -1,7 +1,6 @@
 //! When the status of a source is written.
 
 use std::collections::BTreeMap;
-use std::ops::Bound;
 use std::time::Duration;
 
 use super::state::LastReport;
@@ -9,6 +8,7 @@ use super::{Action, Machine, Now};
 use crate::api_server::WriteError;
 use crate::controller::events::{of_source, of_unwritten_status};
 use crate::controller::key::Key;
+use crate::controller::pace::after;
 use crate::controller::report::{PassResult, Report, status_after};
 
 /// Statuses that are written at once, like mirrors: more are no faster.
@@ -116,13 +116,8 @@ impl Machine {
                 !s.reporting && due && (retries || s.last_report == LastReport::Accepted)
             })
         };
-        let after = match &self.reporting.last {
-            Some(last) => Bound::Excluded(last),
-            None => Bound::Unbounded,
-        };
-        let mut later = self.reports.range((after, Bound::Unbounded));
-        let next = later.find(ready);
-        next.or_else(|| self.reports.iter().find(ready)).cloned()
+        let later = self.reports.range(after(self.reporting.last.as_ref()));
+        later.chain(&self.reports).find(ready).cloned()
     }
 
     pub(super) fn reported(

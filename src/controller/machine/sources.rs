@@ -1,7 +1,7 @@
 //! What a source that is seen, changed or gone means for its passes.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::state::{Pass, SourceState, Stage};
 use super::{Machine, Notice, Now};
@@ -100,8 +100,7 @@ impl Machine {
         let last = state.source.status.last_attempt_time.as_ref();
         let throttled = state.source.says(READY, Reason::Throttled.as_str());
         if let Some(last) = last.filter(|_| throttled) {
-            let ago = Duration::try_from(now.wall.duration_since(last.0)).unwrap_or_default();
-            state.not_before = Some(now.instant + wait.saturating_sub(ago));
+            state.not_before = Some(now.instant + wait.saturating_sub(now.since(last.0)));
         }
     }
 

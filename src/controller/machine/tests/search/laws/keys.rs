@@ -1,6 +1,6 @@
 //! How keys are used: law 8.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{Asked, Facts, Laws};
 use crate::controller::machine::ListingError;
@@ -13,8 +13,7 @@ impl Laws {
     /// also in another process; and one that is not proven is used by one request at a time.
     pub(super) fn key_may_be_used(&self, uid: &str, key: u64, facts: &Facts) -> Result<(), String> {
         let now = facts.now;
-        let rejected = self.rejected.get(&key);
-        if rejected.is_some_and(|at| now.instant < *at + REJECTED_FOR) {
+        if self.rests(key, now.instant) {
             return Err("law 8: a rejected key is used".to_owned());
         }
         let stopped = self.seen.get(uid).and_then(|seen| seen.stopped);
@@ -33,6 +32,12 @@ impl Laws {
         Ok(())
     }
 
+    /// Whether this process has seen the key rejected, not long ago.
+    fn rests(&self, key: u64, now: Instant) -> bool {
+        let rejected = self.rejected.get(&key);
+        rejected.is_some_and(|at| now < *at + REJECTED_FOR)
+    }
+
     /// Law 8: once a key is rejected, what others ask with it is given up. Looked at when nothing more happens
     /// at this instant.
     pub(in crate::controller::machine::tests::search) fn rejected_keys_rest(
@@ -40,11 +45,7 @@ impl Laws {
         facts: &Facts,
     ) {
         let now = facts.now.instant;
-        let rests = |key: &u64| {
-            let rejected = self.rejected.get(key);
-            rejected.is_some_and(|at| now < *at + REJECTED_FOR)
-        };
-        if self.asked.values().any(|asked| rests(&asked.key)) {
+        if self.asked.values().any(|asked| self.rests(asked.key, now)) {
             self.broken("law 8: what is asked with a rejected key goes on");
         }
     }
