@@ -62,7 +62,7 @@ fn it_is_not_pressed_says_so_soon_and_recovers() {
         rig.see_source("s", &json!({}));
         let tries = fail_for(&mut rig, 5 * SECOND, &error, |_| true);
         assert!((10..=40).contains(&tries), "{error}: {tries} tries in 5 s");
-        let ready = &rig.status("s").conditions.as_ref().expect("conditions")[0];
+        let ready = rig.status("s").condition("Ready").expect("Ready");
         assert_eq!(ready.reason, reason, "{error}");
         // Passes come and go meanwhile, and the reports of their failures are accepted.
         let tries = fail_for(&mut rig, 10 * MINUTE, &error, |_| true);
@@ -170,7 +170,7 @@ fn a_namespace_whose_writes_hang_stops_no_other() {
             rig.pass_time(MINUTE);
             assert!(rig.next_write().is_none(), "{error}");
             assert!(rig.status("t").last_sync_time > synced, "{error}");
-            let ready = &rig.status("s").conditions.as_ref().expect("conditions")[0];
+            let ready = rig.status("s").condition("Ready").expect("Ready");
             assert_eq!(ready.reason, "WriteFailed", "{error}");
             assert!(ready.message.contains("mirror ns/p-"), "{}", ready.message);
         }

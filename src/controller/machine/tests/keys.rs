@@ -158,15 +158,21 @@ fn a_rejection_ends_the_questions_about_single_pools() {
     assert!(rig.api.get("p").is_some());
 }
 
+/// The spec of `s` changes while its key is tried for the first time; the listing that is awaited.
+fn changed_meanwhile(rig: &mut Rig) -> (Key, u64) {
+    rig.see_source("s", &json!({}));
+    let listing = rig.held_listing();
+    rig.see_source("s", &json!({"generation": 2}));
+    assert!(rig.held_listings().is_empty());
+    listing
+}
+
 /// A spec that is changed again and again must not send a bad key each time: nobody would learn that it
 /// is rejected, and it would be locked.
 #[test]
 fn a_changed_spec_awaits_what_becomes_of_a_key_that_is_not_proven() {
     let mut rig = Rig::new();
-    rig.see_source("s", &json!({}));
-    let listing = rig.held_listing();
-    rig.see_source("s", &json!({"generation": 2}));
-    assert!(rig.held_listings().is_empty());
+    let listing = changed_meanwhile(&mut rig);
     assert!(rig.given_up.is_empty());
     rig.cloud = Err(failure(Reason::CredentialsRejected, None));
     rig.answer_listing(listing);
@@ -181,9 +187,7 @@ fn a_changed_spec_awaits_what_becomes_of_a_key_that_is_not_proven() {
 fn what_a_former_spec_listed_counts_for_its_key_alone() {
     let mut rig = Rig::new();
     rig.put_pool("p", "Running");
-    rig.see_source("s", &json!({}));
-    let listing = rig.held_listing();
-    rig.see_source("s", &json!({"generation": 2}));
+    let listing = changed_meanwhile(&mut rig);
     rig.answer_listing(listing);
     let again = rig.held_listing();
     assert!(rig.writes.is_empty() && rig.reports.len() <= 1);
@@ -197,9 +201,7 @@ fn what_a_former_spec_listed_counts_for_its_key_alone() {
 #[test]
 fn a_changed_spec_waits_for_a_silent_cloud_half_a_minute() {
     let mut rig = Rig::new();
-    rig.see_source("s", &json!({}));
-    let (_, pass) = rig.held_listing();
-    rig.see_source("s", &json!({"generation": 2}));
+    let (_, pass) = changed_meanwhile(&mut rig);
     let mut waited = 0;
     while rig.held_listings().is_empty() {
         let next = rig.machine.next_wakeup(rig.now).expect("a wakeup");
@@ -265,10 +267,7 @@ fn a_source_whose_listing_was_ended_waits_for_its_interval_too() {
 #[test]
 fn what_the_cloud_asks_to_wait_holds_for_the_next_spec() {
     let mut rig = Rig::new();
-    rig.see_source("s", &json!({}));
-    let listing = rig.held_listing();
-    rig.see_source("s", &json!({"generation": 2}));
-    assert!(rig.held_listings().is_empty());
+    let listing = changed_meanwhile(&mut rig);
     rig.cloud = Err(failure(Reason::Throttled, Some(MINUTE)));
     rig.answer_listing(listing);
     rig.run_for(59 * SECOND);
@@ -295,6 +294,6 @@ fn a_proven_key_whose_request_is_given_up_is_proven_anew() {
 
 /// The reason of a source's condition Ready.
 fn ready(rig: &Rig, source: &str) -> String {
-    let conditions = rig.status(source).conditions.as_ref();
-    conditions.expect("conditions")[0].reason.clone()
+    let ready = rig.status(source).condition("Ready").expect("Ready");
+    ready.reason.clone()
 }

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::SECOND;
 use super::rig::{Rig, failure, key, uid, unavailable};
 use crate::api_server::WriteError;
+use crate::controller::key::Key;
 use crate::controller::machine::{Action, CredentialsError, Input, Rejection};
 use crate::mirror::Step;
 use crate::modelarts::Reason;
@@ -152,13 +153,19 @@ fn no_more_than_eight_sources_ask_the_cloud_at_once() {
     assert_eq!(rig.held_listings().len(), 1);
 }
 
-#[test]
-fn a_pass_that_waited_for_its_key_is_tried_again_an_interval_after_it_asked() {
+/// A source `second` waits for what becomes of the key that `first` asks with; the listing of `first`.
+fn with_one_that_waits_for_its_key() -> (Rig, (Key, u64)) {
     let mut rig = Rig::new();
     rig.see_source("first", &json!({}));
     let first = rig.held_listing();
     rig.see_source("second", &json!({}));
     assert!(rig.held_listings().is_empty());
+    (rig, first)
+}
+
+#[test]
+fn a_pass_that_waited_for_its_key_is_tried_again_an_interval_after_it_asked() {
+    let (mut rig, first) = with_one_that_waits_for_its_key();
     rig.pass_time(600 * SECOND);
     rig.answer_listing(first);
     let of_second = |rig: &mut Rig| {
@@ -176,11 +183,7 @@ fn a_pass_that_waited_for_its_key_is_tried_again_an_interval_after_it_asked() {
 
 #[test]
 fn a_refresh_waits_from_when_a_pass_asked_that_had_waited_for_its_key() {
-    let mut rig = Rig::new();
-    rig.see_source("first", &json!({}));
-    let first = rig.held_listing();
-    rig.see_source("second", &json!({}));
-    assert!(rig.held_listings().is_empty());
+    let (mut rig, first) = with_one_that_waits_for_its_key();
     rig.pass_time(10 * SECOND);
     rig.answer_listing(first);
     let second = rig.held_listing();
