@@ -35,9 +35,7 @@ async fn a_right_that_is_taken_away_is_named() {
     let env = Env::new().await;
     let kubeconfig = install(&env);
     let namespace = &*env.namespace;
-    let watched = format!("--watch-namespaces={namespace}");
-    let allowed = format!("--allowed-endpoints={}", env.endpoint());
-    let process = Process::run(env.cluster, &kubeconfig, &[&watched, &allowed]);
+    let process = Process::over(&env, &kubeconfig, &[]);
     env.synced("team-a").await;
     let role = kubectl(env.cluster, namespace, &["get", "role", RELEASE, "-o=json"]);
     let role: Value = serde_json::from_str(&role.expect("a Role")).expect("JSON");

@@ -1,13 +1,12 @@
 //! The program under the service account of the chart: it can do its work, and nothing else.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
-use super::support::chart::{Asked, RELEASE, account, asked, helm, kubectl};
-use super::support::cluster::{Cluster, run};
+use super::support::chart::{Asked, RELEASE, asked, install, kubectl, may, user_of};
+use super::support::cluster::Cluster;
 use super::support::env::{Env, PATIENCE};
 use super::support::process::Process;
 
@@ -18,17 +17,7 @@ const SAMPLE: &str = "auto-pool-os-86c13962597848eeb29c5861153a391f";
 async fn the_rights_are_enough_and_no_more() {
     let env = Env::new().await;
     let (cluster, namespace) = (env.cluster, &*env.namespace);
-    let only_here = format!("watchNamespaces={{{namespace}}}");
-    run(&mut helm(
-        cluster,
-        "install",
-        namespace,
-        &env.endpoint(),
-        &[&only_here, "sources[0].spec.interval=5s"],
-    ))
-    .expect("an install");
-    let kubeconfig = account(cluster, namespace);
-    let mut process = program(cluster, &kubeconfig, namespace, &env.endpoint());
+    let mut process = Process::over(&env, &install(&env), &[]);
     env.synced("team-a").await;
     let mirror = env.mirrored(SAMPLE).await;
 
@@ -116,12 +105,6 @@ async fn the_rights_are_enough_and_no_more() {
     assert_may_not_do_more(cluster, namespace);
 }
 
-fn program(cluster: &Cluster, kubeconfig: &Path, namespace: &str, endpoint: &str) -> Process {
-    let watched = format!("--watch-namespaces={namespace}");
-    let allowed = format!("--allowed-endpoints={endpoint}");
-    Process::run(cluster, kubeconfig, &[&watched, &allowed])
-}
-
 /// Each verb of the rules was needed: a rule that the program has outgrown shows here.
 fn assert_each_right_is_used(cluster: &Cluster, namespace: &str, asked: &BTreeSet<Asked>) {
     let lease = format!("{RELEASE}-lease");
@@ -142,13 +125,9 @@ fn assert_each_right_is_used(cluster: &Cluster, namespace: &str, asked: &BTreeSe
 }
 
 fn assert_may_not_do_more(cluster: &Cluster, namespace: &str) {
-    let account = format!("--as=system:serviceaccount:{namespace}:{RELEASE}");
-    let may = |verb: &str, resource: &str, scope: &str| {
-        let question = ["auth", "can-i", verb, resource, &account, scope];
-        // `no` is exit code 1, and not an error.
-        let answer = kubectl(cluster, namespace, &question);
-        answer.is_ok_and(|answer| answer.trim() == "yes")
-    };
+    let account = user_of(namespace, RELEASE);
+    let may =
+        |verb: &str, resource: &str, scope: &str| may(cluster, scope, &account, verb, resource);
     let here = format!("--namespace={namespace}");
     let lease = format!("leases.coordination.k8s.io/{RELEASE}");
     for (verb, resource) in [("get", "secrets"), ("update", &*lease)] {

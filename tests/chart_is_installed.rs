@@ -9,7 +9,7 @@ use modelarts_pool_controller::simulator::{
 };
 use serde_json::{Value, json};
 
-use super::support::chart::{CHART, RELEASE, account, asked, helm, kubectl};
+use super::support::chart::{CHART, RELEASE, account, asked, helm, helm_here, kubectl};
 use super::support::cluster::{Cluster, run};
 use super::support::env::{Env, SECRET};
 use super::support::process::{Process, eventually};
@@ -18,15 +18,7 @@ use super::support::process::{Process, eventually};
 async fn one_command_installs_it_with_a_source() {
     let env = Env::new().await;
     let (cluster, namespace) = (env.cluster, &*env.namespace);
-    let only_here = format!("watchNamespaces={{{namespace}}}");
-    let notes = run(&mut helm(
-        cluster,
-        "install",
-        namespace,
-        &env.endpoint(),
-        &[&only_here],
-    ));
-    let notes = notes.expect("an install");
+    let notes = helm_here(&env, "install", &[]);
     for words in [
         format!("kubectl get modelartspools --namespace {namespace} --watch"),
         format!("team-a: project {DEFAULT_PROJECT_ID}"),
@@ -42,14 +34,8 @@ async fn one_command_installs_it_with_a_source() {
     )
     .expect("a Deployment and a source");
 
-    run(&mut helm(
-        cluster,
-        "upgrade",
-        namespace,
-        &env.endpoint(),
-        &[&only_here, "sources[0].spec.interval=1m", "log.level=debug"],
-    ))
-    .expect("an upgrade");
+    let changed = ["sources[0].spec.interval=1m", "log.level=debug"];
+    helm_here(&env, "upgrade", &changed);
     let interval = [
         "get",
         "modelartspoolsource",
@@ -95,15 +81,7 @@ async fn its_pod_is_restricted() {
         &["label", "namespace", namespace, enforce],
     )
     .expect("a label");
-    let only_here = format!("watchNamespaces={{{namespace}}}");
-    run(&mut helm(
-        cluster,
-        "install",
-        namespace,
-        &env.endpoint(),
-        &[&only_here],
-    ))
-    .expect("an install");
+    helm_here(&env, "install", &[]);
     let deployment = kubectl(
         cluster,
         namespace,

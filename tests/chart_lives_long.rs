@@ -6,10 +6,11 @@ use modelarts_pool_controller::simulator::{
 };
 use serde_json::Value;
 
-use super::support::chart::{CHART, RELEASE, account, account_of, helm, hooks, kubectl};
+use super::support::chart::{CHART, RELEASE, account, helm_here, hooks, kubectl, may, user_of};
 use super::support::cluster::{breakable, run};
 use super::support::env::{Env, PATIENCE};
-use super::support::process::{Process, eventually, output};
+use super::support::node::run_pod;
+use super::support::process::{Process, eventually};
 
 const SAMPLE: &str = "auto-pool-os-86c13962597848eeb29c5861153a391f";
 const CRD: &str = "crd/modelartspools.modelarts.huaweicloud.com";
@@ -17,14 +18,6 @@ const CRD: &str = "crd/modelartspools.modelarts.huaweicloud.com";
 fn jsonpath(env: &Env, object: &str, path: &str) -> String {
     let path = format!("-o=jsonpath={path}");
     kubectl(env.cluster, &env.namespace, &["get", object, &path]).expect("an object")
-}
-
-/// `helm VERB` of the release, with one source and more values.
-fn with(env: &Env, verb: &str, more: &[&str]) -> String {
-    let only_here = format!("watchNamespaces={{{}}}", env.namespace);
-    let values = [&[&*only_here], more].concat();
-    let mut command = helm(env.cluster, verb, &env.namespace, &env.endpoint(), &values);
-    run(&mut command).expect(verb)
 }
 
 fn uninstall(env: &Env) -> String {
@@ -39,10 +32,7 @@ fn uninstall(env: &Env) -> String {
 }
 
 fn process(env: &Env) -> Process {
-    let kubeconfig = account(env.cluster, &env.namespace);
-    let watched = format!("--watch-namespaces={}", env.namespace);
-    let allowed = format!("--allowed-endpoints={}", env.endpoint());
-    Process::run(env.cluster, &kubeconfig, &[&watched, &allowed])
+    Process::over(env, &account(env.cluster, &env.namespace), &[])
 }
 
 #[tokio::test]
@@ -50,7 +40,7 @@ async fn a_release_is_upgraded_rolled_back_uninstalled_and_installed_again() {
     let (_turn, cluster) = breakable().await;
     let env = Env::on(cluster, Scenario::documented_sample().expect("a sample")).await;
     let kept = "sources[0].keep=true";
-    with(&env, "install", &[kept, "sources[0].spec.interval=5s"]);
+    helm_here(&env, "install", &[kept, "sources[0].spec.interval=5s"]);
     let mut controller = process(&env);
     env.synced("team-a").await;
     let mirror = env.mirrored(SAMPLE).await.metadata.uid;
@@ -67,7 +57,7 @@ async fn a_release_is_upgraded_rolled_back_uninstalled_and_installed_again() {
     )
     .expect("a patch");
     assert_ne!(jsonpath(&env, CRD, columns), before);
-    with(&env, "upgrade", &[kept, "sources[0].spec.interval=6s"]);
+    helm_here(&env, "upgrade", &[kept, "sources[0].spec.interval=6s"]);
     assert_eq!(
         jsonpath(&env, "mapoolsource/team-a", "{.spec.interval}"),
         "6s"
@@ -97,13 +87,13 @@ async fn a_release_is_upgraded_rolled_back_uninstalled_and_installed_again() {
     let gone = kubectl(cluster, &env.namespace, &gone);
     assert_eq!(gone.expect("a list"), "");
     assert_eq!(env.mirrored(SAMPLE).await.metadata.uid, mirror);
-    with(&env, "install", &[kept]);
+    helm_here(&env, "install", &[kept]);
     let _controller = process(&env);
     assert_eq!(env.refresh("team-a").await.metadata.uid, source);
     assert_eq!(env.mirrored(SAMPLE).await.metadata.uid, mirror);
 
     // Else the source goes, and its mirrors with it.
-    with(&env, "upgrade", &[]);
+    helm_here(&env, "upgrade", &[]);
     uninstall(&env);
     env.pool_gone(SAMPLE).await;
     jsonpath(&env, CRD, "{.metadata.name}");
@@ -115,21 +105,14 @@ fn play_the_job(env: &Env) {
     let pods = hooks(cluster, namespace);
     let job = pods.iter().find(|pod| pod["kind"] == "Job").expect("a Job");
     let pod = &job["spec"]["template"]["spec"];
-    let name = pod["serviceAccountName"].as_str().expect("an account");
-    let arguments: Vec<String> =
-        serde_json::from_value(pod["containers"][0]["args"].clone()).expect("arguments");
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let kubeconfig = account_of(cluster, namespace, name);
-    let kubeconfig = kubeconfig.to_str().expect("UTF-8");
-    let ended = output(&arguments, &[("KUBECONFIG", kubeconfig)]);
+    let ended = run_pod(cluster, namespace, pod, &[]);
     let said = String::from_utf8_lossy(&ended.stderr);
     assert!(ended.status.success(), "{said}");
 
-    let account = format!("--as=system:serviceaccount:{namespace}:{name}");
-    let may = |verb, resource| {
-        let question = ["auth", "can-i", verb, resource, &account];
-        kubectl(cluster, namespace, &question).is_ok_and(|answer| answer.trim() == "yes")
-    };
+    let account = pod["serviceAccountName"].as_str().expect("an account");
+    let account = user_of(namespace, account);
+    let here = format!("--namespace={namespace}");
+    let may = |verb, resource| may(cluster, &here, &account, verb, resource);
     assert!(may("patch", CRD), "the question is put wrongly");
     for (verb, resource) in [
         ("patch", "crd/others.example.com"),
@@ -188,7 +171,7 @@ async fn keys_may_come_from_values() {
 async fn its_test_compares_the_mirrors_with_the_cloud() {
     let env = Env::new().await;
     let (cluster, namespace) = (env.cluster, &*env.namespace);
-    with(&env, "install", &["rbac.secrets=named"]);
+    helm_here(&env, "install", &["rbac.secrets=named"]);
     let mut controller = process(&env);
     env.synced("team-a").await;
     env.mirrored(SAMPLE).await;
@@ -197,18 +180,11 @@ async fn its_test_compares_the_mirrors_with_the_cloud() {
 
     let pods = hooks(cluster, namespace);
     let pod = pods.iter().find(|pod| pod["kind"] == "Pod").expect("a pod");
-    let name = pod["spec"]["serviceAccountName"].as_str();
-    let kubeconfig = account_of(cluster, namespace, name.expect("an account"));
-    let arguments: Vec<String> =
-        serde_json::from_value(pod["spec"]["containers"][0]["args"].clone()).expect("arguments");
+    let spec = &pod["spec"];
+    // The simulated cloud needs this thread.
     let play = || {
-        let (arguments, kubeconfig) = (arguments.clone(), kubeconfig.clone());
-        // The simulated cloud needs this thread.
-        tokio::task::spawn_blocking(move || {
-            let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-            let kubeconfig = kubeconfig.to_str().expect("UTF-8");
-            output(&arguments, &[("KUBECONFIG", kubeconfig)])
-        })
+        let (spec, namespace) = (spec.clone(), namespace.to_owned());
+        tokio::task::spawn_blocking(move || run_pod(cluster, &namespace, &spec, &[]))
     };
     let passed = play().await.expect("an end");
     assert_eq!(passed.status.code(), Some(0), "{passed:?}");
@@ -217,10 +193,9 @@ async fn its_test_compares_the_mirrors_with_the_cloud() {
     let failed = play().await.expect("an end");
     assert_eq!(failed.status.code(), Some(2), "{failed:?}");
 
-    let account = format!(
-        "--as=system:serviceaccount:{namespace}:{}",
-        name.expect("an account")
-    );
+    let account = spec["serviceAccountName"].as_str().expect("an account");
+    let account = user_of(namespace, account);
+    let here = format!("--namespace={namespace}");
     for (verb, resource) in [
         ("patch", "modelartspools"),
         ("create", "modelartspools"),
@@ -228,11 +203,8 @@ async fn its_test_compares_the_mirrors_with_the_cloud() {
         ("list", "secrets"),
         ("get", "pods"),
     ] {
-        let question = ["auth", "can-i", verb, resource, &account];
-        assert!(
-            kubectl(cluster, namespace, &question).is_err(),
-            "{verb} {resource}"
-        );
+        let may = may(cluster, &here, &account, verb, resource);
+        assert!(!may, "{verb} {resource}");
     }
 }
 
@@ -251,7 +223,7 @@ async fn parts_are_switched_on_off_and_on_again() {
         "extraObjects[0].kind=ConfigMap",
         "extraObjects[0].metadata.name=extra",
     ];
-    with(&env, "install", &parts);
+    helm_here(&env, "install", &parts);
     let guard = format!("validatingadmissionpolicies/{namespace}-{RELEASE}-guard");
     let ca = format!("configmap/{RELEASE}-ca");
     let network = format!("networkpolicy/{RELEASE}");
@@ -263,7 +235,7 @@ async fn parts_are_switched_on_off_and_on_again() {
     env.synced("team-a").await;
     env.mirrored(SAMPLE).await;
 
-    with(&env, "upgrade", &[]);
+    helm_here(&env, "upgrade", &[]);
     for object in objects {
         let left = kubectl(cluster, namespace, &["get", object, "--ignore-not-found"]);
         assert_eq!(left.expect("an answer"), "", "{object}");

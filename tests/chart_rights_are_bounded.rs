@@ -3,22 +3,9 @@
 
 use serde_json::json;
 
-use super::support::chart::{RELEASE, account, asked, helm, kubectl};
-use super::support::cluster::run;
+use super::support::chart::{RELEASE, account, asked, helm_here, kubectl, may, user_of};
 use super::support::env::{Env, source_condition};
 use super::support::process::Process;
-
-/// Whether somebody may do something in the namespace of the test.
-fn may(env: &Env, who: &str, verb: &str, resource: &str) -> bool {
-    let who = format!("--as={who}");
-    let (resource, part) = match resource.strip_suffix("/status") {
-        Some(resource) => (resource, "--subresource=status"),
-        None => (resource, "--subresource="),
-    };
-    let question = ["auth", "can-i", verb, resource, part, &who];
-    // `no` is exit code 1, and not an error.
-    kubectl(env.cluster, &env.namespace, &question).is_ok_and(|answer| answer.trim() == "yes")
-}
 
 /// With `rbac.secrets: named` a source of the chart is mirrored, one that names a further Secret of
 /// `secretNames` too, and no other Secret can be read.
@@ -26,27 +13,23 @@ fn may(env: &Env, who: &str, verb: &str, resource: &str) -> bool {
 async fn named_secrets_are_enough() {
     let env = Env::new().await;
     let (cluster, namespace) = (env.cluster, &*env.namespace);
-    let only_here = format!("watchNamespaces={{{namespace}}}");
-    let endpoint = env.endpoint();
     let values = [
-        &*only_here,
         "sources[0].spec.interval=5s",
         "rbac.secrets=named",
         "rbac.secretNames={listed}",
     ];
-    run(&mut helm(cluster, "install", namespace, &endpoint, &values)).expect("an install");
-    let kubeconfig = account(cluster, namespace);
-    let watched = format!("--watch-namespaces={namespace}");
-    let allowed = format!("--allowed-endpoints={endpoint}");
-    let _process = Process::run(cluster, &kubeconfig, &[&watched, &allowed]);
+    helm_here(&env, "install", &values);
+    let _process = Process::over(&env, &account(cluster, namespace), &[]);
     env.synced("team-a").await;
     assert!(asked(cluster, namespace).iter().all(|a| a.code != 403));
 
-    let controller = format!("system:serviceaccount:{namespace}:{RELEASE}");
+    let controller = user_of(namespace, RELEASE);
+    let here = format!("--namespace={namespace}");
+    let may = |verb, resource: &str| may(cluster, &here, &controller, verb, resource);
     for (secret, expected) in [("modelarts", true), ("listed", true), ("another", false)] {
         let resource = format!("secrets/{secret}");
-        assert_eq!(may(&env, &controller, "get", &resource), expected);
-        assert!(!may(&env, &controller, "list", &resource));
+        assert_eq!(may("get", &resource), expected);
+        assert!(!may("list", &resource));
     }
     // A source that names another Secret says so.
     let credentials = json!({"credentials": {"secretRef": {"name": "another"}}});
@@ -65,16 +48,7 @@ async fn named_secrets_are_enough() {
 async fn people_view_and_edit() {
     let env = Env::new().await;
     let (cluster, namespace) = (env.cluster, &*env.namespace);
-    let only_here = format!("watchNamespaces={{{namespace}}}");
-    let endpoint = env.endpoint();
-    run(&mut helm(
-        cluster,
-        "install",
-        namespace,
-        &endpoint,
-        &[&only_here],
-    ))
-    .expect("an install");
+    helm_here(&env, "install", &[]);
     let (viewer, editor) = (format!("viewer-{namespace}"), format!("editor-{namespace}"));
     // What the control plane's own roles aggregate: who may edit has the rights of both.
     for (user, role) in [(&viewer, "view"), (&editor, "view"), (&editor, "edit")] {
@@ -88,6 +62,7 @@ async fn people_view_and_edit() {
         )
         .expect("a binding");
     }
+    let here = format!("--namespace={namespace}");
     for (verb, resource, by_viewer, by_editor) in [
         ("list", "modelartspools", true, true),
         ("watch", "modelartspoolsources", true, true),
@@ -100,15 +75,8 @@ async fn people_view_and_edit() {
         ("patch", "modelartspoolsources/status", false, false),
         ("get", "secrets", false, false),
     ] {
-        assert_eq!(
-            may(&env, &viewer, verb, resource),
-            by_viewer,
-            "{verb} {resource}"
-        );
-        assert_eq!(
-            may(&env, &editor, verb, resource),
-            by_editor,
-            "{verb} {resource}"
-        );
+        let may = |who: &str| may(cluster, &here, who, verb, resource);
+        assert_eq!(may(&viewer), by_viewer, "{verb} {resource}");
+        assert_eq!(may(&editor), by_editor, "{verb} {resource}");
     }
 }

@@ -73,9 +73,7 @@ async fn guarded(scenario: Scenario) -> (Env, Process) {
     let env = Env::with(scenario).await;
     let kubeconfig = install(&env);
     Policy::apply(&env, guard(&env)).await;
-    let watched = format!("--watch-namespaces={}", env.namespace);
-    let allowed = format!("--allowed-endpoints={}", env.endpoint());
-    let process = Process::run(env.cluster, &kubeconfig, &[&watched, &allowed]);
+    let process = Process::over(&env, &kubeconfig, &[]);
     (env, process)
 }
 

@@ -64,12 +64,17 @@ pub fn of_kind<'a>(objects: &'a [Value], kind: &str) -> Vec<&'a Value> {
 /// Installs the chart into the namespace of a test, which alone it watches, with a source `team-a` of the
 /// test's cloud; a kubeconfig of its account.
 pub fn install(env: &Env) -> PathBuf {
-    let only_here = format!("watchNamespaces={{{}}}", env.namespace);
-    let values = [&*only_here, "sources[0].spec.interval=5s"];
-    let endpoint = env.endpoint();
-    let mut install = helm(env.cluster, "install", &env.namespace, &endpoint, &values);
-    run(&mut install).expect("an install");
+    helm_here(env, "install", &["sources[0].spec.interval=5s"]);
     account(env.cluster, &env.namespace)
+}
+
+/// `helm VERB` of a release that watches the namespace of a test alone, with a source `team-a` of the test's
+/// cloud and more values; what it prints.
+pub fn helm_here(env: &Env, verb: &str, more: &[&str]) -> String {
+    let only_here = format!("watchNamespaces={{{}}}", env.namespace);
+    let values = [&[&*only_here], more].concat();
+    let mut command = helm(env.cluster, verb, &env.namespace, &env.endpoint(), &values);
+    run(&mut command).expect(verb)
 }
 
 /// kubectl in a namespace.
@@ -78,6 +83,24 @@ pub fn kubectl(cluster: &Cluster, namespace: &str, arguments: &[&str]) -> Result
         .kubectl()
         .args(["--namespace", namespace])
         .args(arguments))
+}
+
+/// Whether somebody may do something, by the real authorizer. `scope` is `--namespace=NAME` or `--all-namespaces`.
+pub fn may(cluster: &Cluster, scope: &str, who: &str, verb: &str, resource: &str) -> bool {
+    let who = format!("--as={who}");
+    // As a part of its name it would be taken for the name of an object.
+    let (resource, part) = match resource.strip_suffix("/status") {
+        Some(resource) => (resource, "--subresource=status"),
+        None => (resource, "--subresource="),
+    };
+    let question = ["auth", "can-i", verb, resource, part, &who, scope];
+    // `no` is exit code 1, and not an error.
+    run(cluster.kubectl().args(question)).is_ok_and(|answer| answer.trim() == "yes")
+}
+
+/// The user that a service account is.
+pub fn user_of(namespace: &str, account: &str) -> String {
+    format!("system:serviceaccount:{namespace}:{account}")
 }
 
 /// A kubeconfig of the release's service account, with a token as a pod gets one.
@@ -120,7 +143,7 @@ pub struct Asked {
 
 /// What the release's account has asked for so far, by the audit log.
 pub fn asked(cluster: &Cluster, namespace: &str) -> BTreeSet<Asked> {
-    let user = format!("system:serviceaccount:{namespace}:{RELEASE}");
+    let user = user_of(namespace, RELEASE);
     let text = fs::read_to_string(cluster.audit_log()).expect("an audit log");
     // The last line may be half written.
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);

@@ -1,6 +1,7 @@
 //! A node as far as Helm's hooks need one: it runs the program as their pods would, with the arguments and
 //! under the service account of each, and says how it ended.
 
+use std::process::Output;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -58,8 +59,8 @@ fn run_once(cluster: &Cluster, namespace: &str, variables: &[(&str, &str)]) {
         } else {
             &object["spec"]
         };
-        let succeeded = run_pod(cluster, namespace, pod, variables);
-        let status = status_of(is_job, succeeded);
+        let ended = run_pod(cluster, namespace, pod, variables);
+        let status = status_of(is_job, ended.status.success());
         let name = object["metadata"]["name"].as_str().expect("a name");
         let object = format!("{}/{name}", if is_job { "job" } else { "pod" });
         let patch = json!({ "status": status }).to_string();
@@ -75,7 +76,13 @@ fn run_once(cluster: &Cluster, namespace: &str, variables: &[(&str, &str)]) {
     }
 }
 
-fn run_pod(cluster: &Cluster, namespace: &str, pod: &Value, variables: &[(&str, &str)]) -> bool {
+/// Runs what the spec of a pod says, under its service account, with these variables.
+pub fn run_pod(
+    cluster: &Cluster,
+    namespace: &str,
+    pod: &Value,
+    variables: &[(&str, &str)],
+) -> Output {
     let account = pod["serviceAccountName"].as_str().expect("an account");
     let kubeconfig = account_of(cluster, namespace, account);
     let kubeconfig = kubeconfig.to_str().expect("UTF-8");
@@ -83,7 +90,7 @@ fn run_pod(cluster: &Cluster, namespace: &str, pod: &Value, variables: &[(&str, 
     let arguments: Vec<String> = serde_json::from_value(arguments.clone()).expect("arguments");
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let variables = [&[("KUBECONFIG", kubeconfig)], variables].concat();
-    output(&arguments, &variables).status.success()
+    output(&arguments, &variables)
 }
 
 fn status_of(is_job: bool, succeeded: bool) -> Value {

@@ -36,11 +36,15 @@ impl Process {
 
     /// Starts `run` as an administrator over the namespace and the cloud of a test, as the only replica.
     pub fn of(env: &Env) -> Self {
+        Self::over(env, &env.cluster.kubeconfig(), &["--leader-elect=false"])
+    }
+
+    /// Starts `run` over the namespace and the cloud of a test.
+    pub fn over(env: &Env, kubeconfig: &Path, more: &[&str]) -> Self {
         let namespace = format!("--watch-namespaces={}", env.namespace);
         let allowed = format!("--allowed-endpoints={}", env.endpoint());
-        let kubeconfig = env.cluster.kubeconfig();
-        let alone = "--leader-elect=false";
-        Self::run(env.cluster, &kubeconfig, &[&namespace, &allowed, alone])
+        let arguments = [&[&*namespace, &allowed], more].concat();
+        Self::run(env.cluster, kubeconfig, &arguments)
     }
 
     /// Starts the program with these arguments and this environment. Its files go into `home`: that
