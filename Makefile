@@ -39,7 +39,7 @@ lint: ## check format, lints, doc links, licences of dependencies, and scripts
 	@for script in tests/cluster/*.sh tests/image/*.sh tests/helm/*.sh tests/sdk/*.sh; do echo "sh -n $$script"; sh -n "$$script" || exit 1; done
 	bash -n .ci/run
 
-generate: ## write anew what is generated: crds/, CRDs and README of the chart, docs/{api-reference,errors,flags,metrics}.md
+generate: ## write anew what is generated: crds/, CRDs and README of the chart, docs/{api,errors,flags,metrics}.md
 	GENERATE=1 $(CARGO) test --locked --lib --test it -- generated its_crds_are_ours
 
 soak: ## run for long under churn, faults and restarts, and see that what is held stays flat (SOAK_SECONDS=3600)

@@ -28,7 +28,7 @@ item of a list. A mirror (ModelArtsPool) is written by the controller alone; a s
     for (_, crd) in [sources, pools] {
         text += &kind(&crd);
     }
-    check("docs/api-reference.md", &text);
+    check("docs/api.md", &text);
 }
 
 fn kind(crd: &CustomResourceDefinition) -> String {

@@ -89,13 +89,12 @@ pub(super) fn source(file: &Path) -> Result<DynamicObject, String> {
         ));
     }
     let spec = object["spec"].clone();
-    let typed: ModelArtsPoolSourceSpec = serde_json::from_value(spec.clone()).map_err(|e| {
-        format!("{shown}: spec can't be read: {e}; compare it with docs/api-reference.md")
-    })?;
+    let typed: ModelArtsPoolSourceSpec = serde_json::from_value(spec.clone())
+        .map_err(|e| format!("{shown}: spec can't be read: {e}; compare it with docs/api.md"))?;
     let typed = serde_json::to_value(typed).unwrap_or_default();
     if let Some(unknown) = unknown(&spec, &typed, "spec") {
         return Err(format!(
-            "{shown}: {unknown} is no field of a source; compare it with docs/api-reference.md"
+            "{shown}: {unknown} is no field of a source; compare it with docs/api.md"
         ));
     }
     serde_json::from_value(object).map_err(|e| format!("{shown}: metadata can't be read: {e}"))
