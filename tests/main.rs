@@ -58,6 +58,7 @@ mod plan_refuses;
 mod pools_are_mirrored;
 mod process_flags;
 mod process_keeps_secrets;
+mod process_logs;
 mod process_metrics;
 mod process_probes;
 mod quiet_passes_write_nothing;

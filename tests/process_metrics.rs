@@ -11,7 +11,7 @@ use super::support::process::Process;
 const SAMPLE: &str = "auto-pool-os-86c13962597848eeb29c5861153a391f";
 
 /// What is documented, and no other label that could grow with the cloud.
-const METRICS: [(&str, &[&str]); 14] = [
+const METRICS: [(&str, &[&str]); 17] = [
     (
         "modelarts_source_last_success_timestamp_seconds",
         &["namespace", "source"],
@@ -37,7 +37,16 @@ const METRICS: [(&str, &[&str]); 14] = [
         "modelarts_source_sync_duration_seconds",
         &["namespace", "source", "step"],
     ),
+    ("modelarts_source_prune_halted", &["namespace", "source"]),
+    (
+        "modelarts_source_skipped_pools",
+        &["namespace", "reason", "source"],
+    ),
     ("modelarts_pools", &["namespace", "phase", "source"]),
+    (
+        "modelarts_pool_nodes",
+        &["flavor", "namespace", "source", "state"],
+    ),
     ("modelarts_mirror_writes_total", &["operation"]),
     ("modelarts_cloud_requests_total", &["code", "operation"]),
     ("modelarts_cloud_request_duration_seconds", &["operation"]),
@@ -165,6 +174,67 @@ async fn the_first_pass_is_counted_under_the_known_names() {
     assert_eq!(value(&samples, "modelarts_build_info", &version), Some(1.0));
 }
 
+/// Nodes are told by flavor, as many as the status of the source sums up.
+#[tokio::test]
+async fn nodes_are_told_by_flavor() {
+    let env = four_pools().await;
+    let mut process = Process::of(&env);
+    let source = env.synced("team-a").await;
+    let samples = process
+        .metrics_when("a pass", |s| syncs(s, "success") == Some(1.0))
+        .await;
+    let counts = source.status.and_then(|s| s.counts).expect("counts");
+    let counts = json!(counts);
+    let nodes = |samples: &[Sample], state: &str| {
+        let nodes = samples.iter().filter(|s| s.name == "modelarts_pool_nodes");
+        let nodes = nodes.filter(|s| s.labels["state"] == state);
+        nodes.map(|s| s.value).reduce(|a, b| a + b)
+    };
+    let states = [
+        "desired",
+        "available",
+        "creating",
+        "abnormal",
+        "deleting",
+        "creationFailed",
+    ];
+    for state in states {
+        assert_eq!(nodes(&samples, state), counts[state].as_f64(), "{state}");
+    }
+    assert!(nodes(&samples, "available") > Some(0.0));
+    // What the cloud says no more is not 0.
+    for id in env.cloud().pool_ids() {
+        let silent = json!({"status": {"resources": null}});
+        env.cloud().patch_pool(&id, silent).expect("a pool");
+    }
+    env.refresh("team-a").await;
+    let samples = process
+        .metrics_when("another pass", |s| syncs(s, "success") == Some(2.0))
+        .await;
+    assert_eq!(nodes(&samples, "available"), None);
+    assert_eq!(nodes(&samples, "desired"), counts["desired"].as_f64());
+}
+
+/// A pool that can't be mirrored is counted by the reason.
+#[tokio::test]
+async fn skipped_pools_are_counted() {
+    let mut scenario = Scenario::documented_sample().expect("the documented sample");
+    let mut pool = scenario.pools[0].clone();
+    pool.pool["metadata"]["name"] = json!("No_Name");
+    scenario.pools.push(pool);
+    let env = Env::with(scenario).await;
+    env.add_source("team-a", json!({"interval": "24h"})).await;
+    let mut process = Process::of(&env);
+    env.synced("team-a").await;
+    let samples = process
+        .metrics_when("a pass", |s| syncs(s, "success") == Some(1.0))
+        .await;
+    for (reason, count) in [("InvalidName", 1.0), ("TooLarge", 0.0), ("Refused", 0.0)] {
+        let skipped = of_source(&samples, "source_skipped_pools", &[("reason", reason)]);
+        assert_eq!(skipped, Some(count), "{reason}");
+    }
+}
+
 /// One pool changes its status, one its spec: that many writes, and no more.
 #[tokio::test]
 async fn each_write_is_counted() {
@@ -231,13 +301,7 @@ async fn all_series_go_with_their_source_and_none_names_a_pool() {
         .await;
     assert!(pools(&samples, "Running").is_some());
     let (_, text) = process.get("/metrics").await;
-    for word in [
-        SAMPLE,
-        "pool-b",
-        "telling",
-        "SomethingNew",
-        "modelarts.vm.cpu",
-    ] {
+    for word in [SAMPLE, "pool-b", "telling", "SomethingNew"] {
         assert!(!text.contains(word), "{word} in: {text}");
     }
     env.sources()

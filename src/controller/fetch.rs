@@ -30,6 +30,8 @@ pub struct Listing {
     pub pools: HashMap<Arc<str>, Arc<Desired>>,
     /// Pools that can't be mirrored.
     pub skipped: Vec<Skip>,
+    /// What the cloud calls the last request, empty where it has no name.
+    pub request_id: String,
 }
 
 /// Takes the items of a listing one at a time, so that neither the body nor the pools as they were
@@ -78,6 +80,10 @@ impl PoolSink for Collector {
             Err(skip) => self.listing.skipped.push(skip),
         }
         Ok(())
+    }
+
+    fn answered(&mut self, request_id: &str) {
+        request_id.clone_into(&mut self.listing.request_id);
     }
 }
 
@@ -192,6 +198,7 @@ fn too_slow(what: &str, limit: Duration) -> ListingError {
             format!("{what} were not complete within {} s", limit.as_secs()),
         ),
         rejected: None,
+        request_id: String::new(),
     }
 }
 
@@ -209,6 +216,7 @@ fn listing_error(error: &CloudError) -> ListingError {
             ..PassFailure::new(reason, error.to_string())
         },
         rejected,
+        request_id: error.request_id.clone(),
     }
 }
 

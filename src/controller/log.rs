@@ -1,6 +1,6 @@
-//! What the log says of a pass: a line for one that failed or recovered, none for a quiet one.
+//! What the log says of a pass: a line for one that failed, recovered or changed something, none for a quiet one.
 
-use super::machine::Notice;
+use super::machine::{Changes, Notice};
 use super::report::PassResult;
 
 /// Writes `notice` to the log, where a person may want to know of it.
@@ -11,6 +11,9 @@ pub(super) fn log(notice: &Notice) {
         listing,
         whole,
         failures,
+        request_id,
+        changes,
+        failed_before,
     } = notice
     else {
         return;
@@ -19,10 +22,22 @@ pub(super) fn log(notice: &Notice) {
     let whole_ms = u64::try_from(whole.as_millis()).unwrap_or(u64::MAX);
     match &report.result {
         PassResult::Failed(failure) => {
-            tracing::warn!(%source, reason = %failure.reason, failures, "pass failed: {}", failure.message);
+            tracing::warn!(%source, request_id, reason = %failure.reason, failures, "pass failed: {}", failure.message);
         }
         PassResult::Succeeded { pools, skipped, .. } => {
-            tracing::debug!(%source, pools, skipped = skipped.len(), listing_ms, whole_ms, "pass succeeded");
+            let skipped = skipped.len();
+            if *failed_before || !changes.is_empty() {
+                let Changes {
+                    created,
+                    updated,
+                    statuses,
+                    deleted,
+                } = changes;
+                let how = if *failed_before { " again" } else { "" };
+                tracing::info!(%source, request_id, pools, skipped, created, updated, statuses, deleted, listing_ms, whole_ms, "pass succeeded{how}");
+            } else {
+                tracing::debug!(%source, request_id, pools, skipped, listing_ms, whole_ms, "pass succeeded, nothing to write");
+            }
         }
         PassResult::Suspended | PassResult::Begun => {}
     }

@@ -25,8 +25,8 @@ pub use events::{Event, News};
 pub use fetch::Listing;
 pub use key::Key;
 pub use machine::{
-    Action, Confirmation, CredentialsError, Input, Limits, ListingError, Machine, Notice, Now,
-    PoolAnswer, Rejection, SourceIdentity, WriteOrder, WriteTicket,
+    Action, Changes, Confirmation, CredentialsError, Input, Limits, ListingError, Machine, Notice,
+    Now, PoolAnswer, Rejection, SourceIdentity, WriteOrder, WriteTicket,
 };
 pub use reason::FailureReason;
 pub use report::{PassFailure, PassResult, PruneHalt, Report, fresh_until, status_after};

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::body::{self, drop_long_keys, values};
 use super::conform::PoolShape;
-use super::counts::{NODE_STATES, counts, flavors};
+use super::counts::{FlavorCounts, NODE_STATES, counts, counts_by_flavor, flavors};
 use super::fingerprint::{Fingerprint, combined, fingerprint};
 use super::metadata::{is_dns1123_subdomain, metadata};
 use crate::api::PoolCounts;
@@ -66,6 +66,8 @@ pub struct Desired {
     pub phase: Option<Box<str>>,
     /// The pool's nodes by state.
     pub counts: PoolCounts,
+    /// The same by flavor, of a physical pool.
+    pub flavors: Box<[FlavorCounts]>,
     /// Whether the pool is a physical one: only those are summed up.
     pub dedicate: bool,
     /// When the cloud created the pool, where it says so.
@@ -143,6 +145,7 @@ impl Desired {
             phase: self.phase.clone(),
             workspace: self.workspace.clone(),
             counts,
+            flavors: Box::default(),
             ..*self
         }
     }
@@ -196,7 +199,13 @@ pub fn desired(
     let dedicate = spec.get("type").and_then(Value::as_str) == Some("Dedicate");
     let logical = spec.get("type").and_then(Value::as_str) == Some("Logical");
     let mut status = cloud_part(cloud_status, logical, shape);
-    let counts = counts(&spec, status.get("resources").and_then(Value::as_object));
+    let resources = status.get("resources").and_then(Value::as_object);
+    let counts = counts(&spec, resources);
+    let by_flavor = if dedicate {
+        counts_by_flavor(&spec, resources)
+    } else {
+        Box::default()
+    };
     status.insert("counts".to_owned(), json!(counts));
     if let Some(flavors) = flavors(&spec) {
         status.insert("flavors".to_owned(), Value::String(flavors));
@@ -247,6 +256,7 @@ pub fn desired(
         readiness,
         phase,
         counts,
+        flavors: by_flavor,
         dedicate,
         created,
         workspace: workspace.into(),

@@ -18,6 +18,7 @@ mod situation;
 pub(crate) mod unfit;
 
 pub use conform::PoolShape;
+pub use counts::FlavorCounts;
 pub use desired::{Desired, Readiness, Skip, SkipReason, desired, shown_id, text_fingerprint};
 pub(crate) use fingerprint::whole;
 pub use fingerprint::{Fingerprint, fingerprint};

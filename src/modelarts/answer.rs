@@ -6,6 +6,7 @@ use super::client::Client;
 use super::error::{CloudError, REQUEST_ID};
 use super::http::unavailable;
 use super::reason::Reason;
+use super::said::{MAX_WORD, readable};
 
 /// Bytes that are worked on before others get their turn.
 const PIECE: usize = 16 * 1024;
@@ -120,6 +121,11 @@ impl<'a> Answer<'a> {
         ))
     }
 
+    /// What the cloud calls the request, as it may be shown.
+    pub(super) fn request_id(&self) -> String {
+        readable(&self.client.clean(&self.request_id), MAX_WORD)
+    }
+
     fn unfit(&self, unfit: &Unfit) -> CloudError {
         match unfit {
             Unfit::Incomplete(message) => self.incomplete(message),
@@ -133,6 +139,6 @@ impl<'a> Answer<'a> {
 
     /// `error` with the name of the request.
     fn of(&self, error: CloudError) -> CloudError {
-        error.of_answer(200, &self.client.clean(&self.request_id))
+        error.of_answer(200, &self.request_id())
     }
 }

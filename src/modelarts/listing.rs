@@ -52,6 +52,11 @@ pub trait PoolSink: Send + 'static {
     /// # Errors
     /// Where it is no pool: the listing is then not complete.
     fn pool(&mut self, workspace: &str, json: &str) -> Result<(), InvalidItem>;
+
+    /// An answer was read to its end, whose request the cloud calls `request_id`; empty where it has no name.
+    fn answered(&mut self, request_id: &str) {
+        let _ = request_id;
+    }
 }
 
 /// Lists what `selection` names; every pool goes to `sink`.
@@ -139,6 +144,7 @@ async fn list_filter<S: PoolSink>(
         answer
             .read(|piece| page.feed(piece, |item| sink.pool(workspace, item)))
             .await?;
+        sink.answered(&answer.request_id());
         let Page { next: token } = page.end().map_err(|e| answer.incomplete(&e))?;
         let Some(token) = token else { return Ok(()) };
         if !seen.insert(token.clone()) {

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use tokio::net::TcpListener;
 
 use super::health::Health;
-use super::metrics::Metrics;
+use super::metrics::{Metrics, OPENMETRICS, PROMETHEUS};
 
 /// Binds `address`. Where it names all IPv6 addresses and IPv6 is off, all IPv4 ones.
 ///
@@ -52,12 +52,23 @@ pub async fn serve(
         .route("/readyz", get(async move || probe(ready.ready())))
         .route(
             "/metrics",
-            get(async move || {
-                let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-                ([(header::CONTENT_TYPE, content_type)], metrics.encode())
+            get(async move |headers: HeaderMap| {
+                let (content_type, text) = if accepts_openmetrics(&headers) {
+                    (OPENMETRICS, metrics.encode())
+                } else {
+                    (PROMETHEUS, metrics.encode_for_prometheus())
+                };
+                ([(header::CONTENT_TYPE, content_type)], text)
             }),
         );
     axum::serve(listener, router).await
+}
+
+/// Whether a scraper names `OpenMetrics` among what it reads.
+fn accepts_openmetrics(headers: &HeaderMap) -> bool {
+    let accept = headers.get_all(header::ACCEPT).iter();
+    let mut words = accept.filter_map(|value| value.to_str().ok());
+    words.any(|words| words.contains("application/openmetrics-text"))
 }
 
 fn probe(answer: Result<(), String>) -> impl IntoResponse {

@@ -147,7 +147,10 @@ impl Machine {
         let unasked = pass.confirming.get(answers.pools.len()).cloned();
         let fingerprint = pass.key;
         let mut failed = Vec::new();
-        if let Some(ListingError { failure, rejected }) = answers.failure {
+        if let Some(ListingError {
+            failure, rejected, ..
+        }) = answers.failure
+        {
             pass.retry_after = failure.retry_after;
             if let Some(fingerprint) = fingerprint {
                 self.keys.ended(fingerprint, id, Some(false));

@@ -237,6 +237,41 @@ pub struct ListingError {
     pub failure: PassFailure,
     /// Whether the cloud rejected the credentials, and what it locks then.
     pub rejected: Option<Rejection>,
+    /// What the cloud calls the request, empty where it was not answered or has no name.
+    pub request_id: String,
+}
+
+/// Accepted writes to the mirrors of a source.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Mirrors that were created.
+    pub created: u32,
+    /// Writes of metadata and spec.
+    pub updated: u32,
+    /// Writes of the status, the first of a new mirror included.
+    pub statuses: u32,
+    /// Mirrors that were deleted.
+    pub deleted: u32,
+}
+
+impl Changes {
+    /// Counts an accepted write.
+    pub(super) const fn note(&mut self, step: Step) {
+        let count = match step {
+            Step::Create => &mut self.created,
+            Step::Apply | Step::ReplaceOwner => &mut self.updated,
+            Step::ApplyStatus | Step::PatchStatus => &mut self.statuses,
+            Step::Delete => &mut self.deleted,
+            Step::Nothing | Step::Conflict => return,
+        };
+        *count = count.saturating_add(1);
+    }
+
+    /// Whether there were none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What is worth a metric or a line in the log.
@@ -254,6 +289,12 @@ pub enum Notice {
         whole: Duration,
         /// Failures in a row.
         failures: u32,
+        /// What the cloud calls the last request of the listing, empty where it has no name.
+        request_id: String,
+        /// Writes to mirrors since the pass before, repairs included.
+        changes: Changes,
+        /// Whether the pass before failed.
+        failed_before: bool,
     },
     /// A source was seen for the first time, or with another spec.
     SourceSeen(Key),

@@ -34,7 +34,7 @@ use fastrand::Rng;
 
 use keys::Keys;
 pub use messages::{
-    Action, Confirmation, CredentialsError, Input, ListingError, Notice, Now, PoolAnswer,
+    Action, Changes, Confirmation, CredentialsError, Input, ListingError, Notice, Now, PoolAnswer,
     Rejection, SourceIdentity, WriteOrder, WriteTicket,
 };
 use mirrors::Mirrors;
@@ -48,6 +48,7 @@ use writes::Writes;
 use super::events::{Budget, Event};
 use super::key::Key;
 use super::source::Source;
+use crate::mirror::Desired;
 
 /// How much is done at once.
 #[derive(Clone, Copy, Debug)]
@@ -250,12 +251,11 @@ impl Machine {
             .map(|(key, _)| key)
     }
 
-    /// Phases of the pools of the last complete listing of a source that are mirrored.
-    pub fn phases(&self, source: &Key) -> impl Iterator<Item = Option<&str>> {
+    /// The pools of the last complete listing of a source that are mirrored.
+    pub fn listed_pools(&self, source: &Key) -> impl Iterator<Item = &Desired> {
         let state = self.sources.get(source).into_iter();
         let claims = state.flat_map(|s| s.claims.values());
-        let listed = claims.filter_map(|claim| claim.listed());
-        listed.map(|desired| desired.phase.as_deref())
+        claims.filter_map(|claim| claim.listed())
     }
 
     /// Whether a source asks not to ask the cloud.

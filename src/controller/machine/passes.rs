@@ -56,6 +56,7 @@ impl Machine {
             failure: None,
             confirming: Vec::new(),
             retry_after: None,
+            request_id: String::new(),
             deadline: now.instant + LISTING_DEADLINE,
         };
         state.last_start = Some(now.instant);
@@ -109,12 +110,20 @@ impl Machine {
             self.keys.ended(fingerprint, id, Some(result.is_ok()));
         }
         match result {
-            Ok(listing) => {
+            Ok(mut listing) => {
+                pass.request_id = std::mem::take(&mut listing.request_id);
                 pass.listed = Some(now.instant);
                 pass.deadline = now.instant + WRITING_DEADLINE;
                 self.plan_pass(key, listing, pass, now);
             }
-            Err(ListingError { failure, rejected }) => {
+            Err(ListingError {
+                failure,
+                rejected,
+                request_id,
+            }) => {
+                if let Some(pass) = self.sources.get_mut(key).and_then(SourceState::writing) {
+                    pass.request_id = request_id;
+                }
                 if let (Some(rejection), Some(fingerprint)) = (rejected, pass.key) {
                     self.reject_key(key, id, fingerprint, rejection, now);
                 }
@@ -223,6 +232,7 @@ impl Machine {
         let Some(pass) = state.pass().cloned() else {
             return;
         };
+        let failed_before = state.failures > 0;
         let wait = match &failure {
             None => {
                 state.failures = 0;
@@ -258,6 +268,9 @@ impl Machine {
             listing: pass.listed.map(|l| l.duration_since(pass.begun)),
             whole: now.instant.duration_since(pass.begun),
             failures: state.failures,
+            request_id: pass.request_id,
+            changes: std::mem::take(&mut state.changes),
+            failed_before,
         });
         state.report_after = None;
         state.settling = None;

@@ -50,7 +50,10 @@ impl Machine {
         };
         self.running -= 1;
         self.keys.ended(key, pass, Some(error.is_none()));
-        let Some(ListingError { failure, rejected }) = error else {
+        let Some(ListingError {
+            failure, rejected, ..
+        }) = error
+        else {
             return;
         };
         if let Some(rejection) = *rejected {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+use super::Changes;
 use super::credentials::REJECTIONS;
 use crate::api::conditions::READY;
 use crate::api::{CredentialsType, ModelArtsPoolSourceStatus};
@@ -74,6 +75,8 @@ pub(super) struct SourceState {
     /// What became of the last one.
     pub(super) last_report: LastReport,
     pub(super) report_after: Option<Instant>,
+    /// Writes to its mirrors since its last pass.
+    pub(super) changes: Changes,
     /// The status before the write under way, and the one that it writes.
     pub(super) told: Option<Box<(ModelArtsPoolSourceStatus, ModelArtsPoolSourceStatus)>>,
 }
@@ -133,6 +136,8 @@ pub(super) struct Pass {
     pub(super) confirming: Vec<Arc<str>>,
     /// How long the cloud, asked about them, asks to wait.
     pub(super) retry_after: Option<Duration>,
+    /// What the cloud calls the last request of the listing.
+    pub(super) request_id: String,
     /// Past this the loop is stuck.
     pub(super) deadline: Instant,
 }
@@ -229,6 +234,7 @@ impl SourceState {
             reporting: false,
             last_report: LastReport::Accepted,
             report_after: None,
+            changes: Changes::default(),
             told: None,
         }
     }

@@ -318,6 +318,9 @@ impl Machine {
             self.forget_unclaimed(key);
             return;
         };
+        if error.is_none() {
+            state.changes.note(*step);
+        }
         let next_check = state.checks_begun + 1;
         let Some(claim) = state.claim(&key.name) else {
             // It was dropped while the mirror was not known to be there.

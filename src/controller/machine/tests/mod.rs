@@ -9,6 +9,7 @@ mod failures;
 mod freshness;
 mod keys;
 mod leadership;
+mod metrics;
 mod mirrors;
 mod passes;
 mod restarts;

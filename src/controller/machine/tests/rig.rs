@@ -487,6 +487,7 @@ pub(super) fn failure(reason: Reason, retry_after: Option<Duration>) -> ListingE
             ..PassFailure::new(reason, "no".to_owned())
         },
         rejected: rejected.then_some(Rejection::Key),
+        request_id: String::new(),
     }
 }
 

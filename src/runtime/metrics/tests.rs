@@ -1,11 +1,13 @@
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use jiff::Timestamp;
 use kube::core::DynamicObject;
 use serde_json::json;
 
+use super::labels::{PhaseLabels, SourceLabels};
 use super::*;
-use crate::controller::{Input, Limits, Now, PassFailure, Report, Source};
+use crate::controller::{Changes, Input, Limits, Now, PassFailure, PassResult, Report, Source};
 use crate::modelarts::Reason;
 
 fn pass(source: &Key, started: Timestamp, result: PassResult) -> Notice {
@@ -22,6 +24,9 @@ fn pass(source: &Key, started: Timestamp, result: PassResult) -> Notice {
         listing: Some(interval),
         whole: interval,
         failures: 0,
+        request_id: String::new(),
+        changes: Changes::default(),
+        failed_before: false,
     }
 }
 
@@ -91,6 +96,7 @@ fn a_standby_says_nothing_of_sources_but_what_it_has_counted() {
     metrics.note(&pass(&source, Timestamp::UNIX_EPOCH, success()));
     metrics.show_source(&machine, &source);
     metrics
+        .sources
         .pools
         .get_or_create(&PhaseLabels {
             namespace: "ns".to_owned(),
@@ -113,7 +119,11 @@ fn a_standby_says_nothing_of_sources_but_what_it_has_counted() {
     assert_eq!(left, counted.into());
     // Of the next term the status of the source tells, which another replica may have written.
     metrics.show_source(&machine, &source);
-    let success = metrics.last_success.get(&labels(&source)).map(|g| g.get());
+    let success = metrics
+        .sources
+        .last_success
+        .get(&SourceLabels::of(&source))
+        .map(|g| g.get());
     assert_eq!(success, Some(100.0));
 }
 
@@ -127,8 +137,8 @@ fn after_a_restart_the_status_says_how_old_the_mirrors_are() {
         "freshUntil": "1970-01-01T00:03:10Z",
     }));
     let said = || {
-        [&metrics.last_success, &metrics.fresh_until]
-            .map(|gauge| gauge.get(&labels(&source)).map(|g| g.get()))
+        [&metrics.sources.last_success, &metrics.sources.fresh_until]
+            .map(|gauge| gauge.get(&SourceLabels::of(&source)).map(|g| g.get()))
     };
     metrics.show_source(&machine, &source);
     assert_eq!(said(), [Some(100.0), Some(190.0)]);
@@ -144,7 +154,7 @@ fn of_a_source_that_never_succeeded_no_time_is_said() {
     let metrics = Metrics::default();
     let (machine, source) = machine(&json!({}));
     metrics.show_source(&machine, &source);
-    for gauge in [&metrics.last_success, &metrics.fresh_until] {
-        assert!(gauge.get(&labels(&source)).is_none());
+    for gauge in [&metrics.sources.last_success, &metrics.sources.fresh_until] {
+        assert!(gauge.get(&SourceLabels::of(&source)).is_none());
     }
 }

@@ -2,14 +2,28 @@
 
 use std::collections::BTreeMap;
 
+use super::labels::{OperationLabels, RequestLabels, SourceLabels};
 use super::*;
+use crate::mirror::SkipReason;
 
-#[path = "../../tests/support/generated.rs"]
+#[path = "../../../tests/support/generated.rs"]
 mod generated;
 
 /// The values of labels that are not free text.
-const VALUES: [(&str, &str); 4] = [
-    ("phase", "a documented phase, `none` or `other`"),
+const VALUES: [(&str, &str); 7] = [
+    ("phase", "a documented phase, or `other`"),
+    (
+        "flavor",
+        "as the cloud names it; `unknown` where it does not, `other` beyond 200 flavors of a source",
+    ),
+    (
+        "state",
+        "`desired` (of the spec), `available`, `creating`, `abnormal`, `deleting`, `creationFailed`",
+    ),
+    (
+        "reason",
+        "`InvalidName`, `TooLarge`, `NameConflict`, `Refused`, as in status.skipped",
+    ),
     ("step", "`list`, `total`"),
     ("result", "`success`, or the reason of the condition Ready"),
     (
@@ -20,23 +34,14 @@ const VALUES: [(&str, &str); 4] = [
 
 /// A series of each metric: those without one are left out of the text.
 fn one_series_each(metrics: &Metrics) {
-    let (namespace, source) = (String::new(), String::new());
-    let of_source = || SourceLabels {
-        namespace: namespace.clone(),
-        source: source.clone(),
+    let source = SourceLabels {
+        namespace: String::new(),
+        source: String::new(),
     };
     // Without `..`: a metric that is added must be added here.
     let Metrics {
         registry: _,
-        results: _,
-        last_success,
-        last_attempt,
-        fresh_until,
-        consecutive_failures,
-        suspended,
-        syncs,
-        sync_duration,
-        pools,
+        sources,
         mirror_writes,
         cloud_requests,
         cloud_request_duration,
@@ -44,26 +49,32 @@ fn one_series_each(metrics: &Metrics) {
         leader: _,
         tasks: _,
     } = metrics;
+    let SourceMetrics {
+        results: _,
+        nodes_shown: _,
+        last_success,
+        last_attempt,
+        fresh_until,
+        consecutive_failures,
+        suspended,
+        prune_halted,
+        syncs,
+        sync_duration,
+        pools,
+        nodes,
+        skipped,
+    } = sources;
     for gauge in [last_success, last_attempt, fresh_until] {
-        drop(gauge.get_or_create(&of_source()));
+        drop(gauge.get_or_create(&source));
     }
-    drop(consecutive_failures.get_or_create(&of_source()));
-    drop(suspended.get_or_create(&of_source()));
-    drop(syncs.get_or_create(&ResultLabels {
-        namespace: namespace.clone(),
-        source: source.clone(),
-        result: "",
-    }));
-    drop(sync_duration.get_or_create(&StepLabels {
-        namespace: namespace.clone(),
-        source: source.clone(),
-        step: "",
-    }));
-    drop(pools.get_or_create(&PhaseLabels {
-        namespace: namespace.clone(),
-        source: source.clone(),
-        phase: "",
-    }));
+    for gauge in [consecutive_failures, suspended, prune_halted] {
+        drop(gauge.get_or_create(&source));
+    }
+    drop(syncs.get_or_create(&source.result("")));
+    drop(sync_duration.get_or_create(&source.step("")));
+    drop(pools.get_or_create(&source.phase("")));
+    drop(nodes.get_or_create(&source.nodes("", "")));
+    drop(skipped.get_or_create(&source.skip(SkipReason::Refused)));
     drop(mirror_writes.get_or_create(&OperationLabels { operation: "" }));
     drop(cloud_requests.get_or_create(&RequestLabels {
         operation: "",
@@ -125,8 +136,9 @@ fn page_says_what_the_registry_says() {
     one_series_each(&metrics);
     let mut text = format!(
         "# Metrics\n{note}
-`/metrics` of `run` serves them, in the text format of OpenMetrics. No label takes a pool's name, its
-id or a message.
+`/metrics` of `run` serves them, in the text format of OpenMetrics to those who ask for it, as Prometheus does, and in
+that of Prometheus to all others. No label takes a pool's name, its id or a message. Those of sources come from the
+replica that leads.
 
 {values}
 {head}",
