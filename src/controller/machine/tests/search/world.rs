@@ -161,6 +161,7 @@ impl World {
     fn tell_laws(&mut self, tell: impl FnOnce(&mut Laws, &Facts)) {
         let facts = Facts {
             settled: self.is_settled(),
+            watching: self.watches.up,
             cluster: &self.cluster,
             now: self.now,
             secret_changed: self.secret.1,

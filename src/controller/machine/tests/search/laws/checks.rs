@@ -77,6 +77,8 @@ impl Laws {
             return Ok(());
         };
         let trouble = self.trouble.is_some_and(|until| until >= facts.now.instant);
+        // While nothing shows it, somebody's edit is not known.
+        let trouble = trouble || !facts.watching;
         let seen = &self.seen[&source.uid];
         let last = seen.last.as_ref();
         let last = last

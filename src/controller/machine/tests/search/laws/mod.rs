@@ -40,6 +40,8 @@ pub(super) struct Facts<'a> {
     pub(super) secret_changed: Option<jiff::Timestamp>,
     /// Whether nothing is under way and everything is shown.
     pub(super) settled: bool,
+    /// Whether the watches show what is changed.
+    pub(super) watching: bool,
 }
 
 /// What was asked and answered, and the first law that was broken.
