@@ -28,6 +28,17 @@ impl Machine {
         }
     }
 
+    /// A mirror is known not to be there: whoever creates it must have been looked for since.
+    pub(super) fn check_before_creation(&mut self, mirror: &Key) {
+        let sources = self.sources.iter_mut();
+        for (_, state) in sources.filter(|(source, _)| source.namespace == mirror.namespace) {
+            let next_check = state.checks_begun + 1;
+            if let Some(claim) = state.claim(&mirror.name) {
+                claim.needs_check = next_check;
+            }
+        }
+    }
+
     pub(super) fn checked(
         &mut self,
         key: &Key,

@@ -309,6 +309,9 @@ impl Machine {
         let mirror = self.mirrors.entry(key);
         let error = mirror.written(*step, *intent, result).err();
         let absent = mirror.observed.is_none();
+        if absent {
+            self.check_before_creation(key);
+        }
         self.writes.write_answered(key, error.as_ref(), now.instant);
         let Some(state) = self
             .sources
@@ -321,7 +324,6 @@ impl Machine {
         if error.is_none() {
             state.changes.note(*step);
         }
-        let next_check = state.checks_begun + 1;
         let Some(claim) = state.claim(&key.name) else {
             // It was dropped while the mirror was not known to be there.
             if let Some(owner) = self.source_of(key) {
@@ -332,9 +334,6 @@ impl Machine {
             return;
         };
         let news = claim.news.take();
-        if absent {
-            claim.needs_check = next_check;
-        }
         match error {
             None => {
                 claim.conflicts = 0;

@@ -80,6 +80,53 @@ fn a_deletion_seen_before_the_answer_to_an_older_write_counts() {
     assert!(rig.api.get("a").is_some(), "{:?}", rig.writes);
 }
 
+/// Another source that lists the pool, too, creates its mirror only after somebody has looked for that source since.
+#[test]
+fn a_deletion_seen_while_a_write_is_under_way_has_all_sources_checked() {
+    let mut rig = Rig::with_pools(&["a"]);
+    rig.see_source("t", &json!({}));
+    rig.run();
+    rig.edited("a", |m| m["metadata"]["ownerReferences"] = json!([]));
+    let mut checks = Vec::new();
+    for _ in 0..40 {
+        while let Some(action) = rig.machine.next_action(rig.now) {
+            checks.push(action);
+        }
+        rig.pass_time(SECOND / 20);
+    }
+    let second = checks.pop().expect("a check of the second");
+    let Action::Check { key: other, .. } = &second else {
+        panic!("{second:?}");
+    };
+    let other = other.clone();
+    let is_its_check = |a: &Action| matches!(a, Action::Check { key, .. } if *key == other);
+    rig.perform(checks.pop().expect("a check of the first"));
+    let write = rig.next_write().expect("it is taken back");
+    let version = rig.api.delete("a");
+    rig.input(Input::MirrorGone(key("a"), version));
+    let answer = rig.write(&write);
+    rig.answer(write.0, answer);
+    rig.perform(second);
+    let (mut checked, mut created) = (false, false);
+    for _ in 0..40 {
+        while let Some(action) = rig.machine.next_action(rig.now) {
+            checked |= is_its_check(&action);
+            if let Some((ticket, order)) = rig.perform(action) {
+                created |= ticket.step == Step::Create && ticket.source == other;
+                assert!(checked || !created, "it is created without a look");
+                // That of the other source is not accepted: both come to it.
+                let answer = match ticket.step {
+                    Step::Create => Err(WriteError::Refused("a quota".to_owned())),
+                    _ => rig.api.write(&ticket, &order),
+                };
+                rig.answer(ticket, answer);
+            }
+        }
+        rig.pass_time(SECOND / 20);
+    }
+    assert!(created);
+}
+
 #[test]
 fn a_relist_wakes_what_changed_unseen() {
     let mut rig = Rig::with_pools(&["kept", "edited", "deleted"]);
