@@ -7,7 +7,7 @@ use super::{MINUTE, SECOND};
 use crate::controller::fetch::Listing;
 use crate::controller::key::Key;
 use crate::controller::machine::Input;
-use crate::controller::machine::credentials::REJECTIONS;
+use crate::controller::reason::REJECTIONS;
 use crate::modelarts::Reason;
 
 #[test]
