@@ -25,8 +25,8 @@ test: ## run all tests, also those on a real API server
 	$(CARGO) test --locked
 
 # Built anew with optimisation, dependencies too: once, some minutes.
-search: ## play random histories against the machine (HISTORIES=100000 SEED=0, or HISTORY=path)
-	@HISTORIES=$(HISTORIES) SEED=$(SEED) HISTORY=$(HISTORY) $(CARGO) test --locked --quiet --profile search --lib \
+search: ## play random histories against the machine (HISTORIES=100000 SEED=0 SKIP=0, or HISTORY=path)
+	@HISTORIES=$(HISTORIES) SEED=$(SEED) SKIP=$(SKIP) HISTORY=$(HISTORY) $(CARGO) test --locked --quiet --profile search --lib \
 		-- controller::machine::tests::search::as_asked --exact --ignored --nocapture
 
 lint: ## check format, lints, doc links, licences of dependencies, and scripts

@@ -209,7 +209,8 @@ async fn what_a_stranger_writes_into_a_status_stops_nothing() {
         json!({"lastHandledRefresh": "x".repeat(500_000)}),
         json!({"skipped": {"count": -1, "pools": []}}),
         json!({"conditions": ready("Synced", last)}),
-        json!({"conditions": ready("CredentialsRejected", first), "lastAttemptTime": first}),
+        json!({"conditions": ready("CredentialsRejected", first), "credentialsRejectedTime": first}),
+        json!({"credentialsRejectedTime": first, "notBefore": last}),
     ];
     let env = Env::with(Scenario::default()).await;
     let names: Vec<String> = (0..statuses.len()).map(|n| format!("status-{n}")).collect();

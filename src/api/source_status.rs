@@ -27,6 +27,14 @@ pub struct ModelArtsPoolSourceStatus {
     /// When the last pass began, whatever came of it. RFC 3339 in UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_attempt_time: Option<Time>,
+    /// Until when the cloud asked not to be asked again; gone with the next pass for which it did not. RFC 3339 in
+    /// UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Time>,
+    /// When the cloud last rejected the credentials, until a pass succeeds: another process does not try them again
+    /// at once. RFC 3339 in UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials_rejected_time: Option<Time>,
     /// Until when the mirrors may be called fresh; moved by a success alone, so that it tells the
     /// truth even when the controller is dead. RFC 3339 in UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]

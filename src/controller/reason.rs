@@ -30,7 +30,16 @@ pub enum FailureReason {
     WriteFailed,
 }
 
+/// Reasons that count as rejections of a key.
+pub(super) const REJECTIONS: [Reason; 2] = [Reason::CredentialsRejected, Reason::ClockSkew];
+
 impl FailureReason {
+    /// Whether the cloud has rejected the credentials.
+    #[must_use]
+    pub fn is_rejection(self) -> bool {
+        matches!(self, Self::Cloud(reason) if REJECTIONS.contains(&reason))
+    }
+
     /// Those that are not the cloud's, in the order in which people read of them.
     pub const OURS: [Self; 9] = [
         Self::InvalidSpec,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use super::reason::FailureReason;
 use crate::api::conditions::{
@@ -105,6 +105,8 @@ pub struct Report {
     pub refresh: Option<String>,
     /// The interval of the source.
     pub interval: Duration,
+    /// Until when the cloud asked to wait.
+    pub not_before: Option<Timestamp>,
 }
 
 /// The status of a source whose status is `previous`, after `report`, at `now`.
@@ -137,6 +139,10 @@ pub fn status_after(
         }
         PassResult::Failed(failure) => {
             next.last_attempt_time = Some(whole_seconds(report.started));
+            next.not_before = not_before(report);
+            if failure.reason.is_rejection() {
+                next.credentials_rejected_time = Some(whole_seconds(report.started));
+            }
             conditions.push(ConditionState::new(
                 READY,
                 ConditionStatus::False,
@@ -162,6 +168,8 @@ pub fn status_after(
         } => {
             next.last_attempt_time = Some(whole_seconds(report.started));
             next.last_sync_time = Some(whole_seconds(report.started));
+            next.not_before = not_before(report);
+            next.credentials_rejected_time = None;
             next.fresh_until = fresh_until(report.started, report.interval).map(whole_seconds);
             next.pools = i64::try_from(*pools).ok();
             next.counts = Some(counts.clone());
@@ -190,6 +198,13 @@ pub fn status_after(
     }
     next.conditions = Some(conditions);
     next
+}
+
+/// In whole seconds, and not before the time.
+fn not_before(report: &Report) -> Option<Time> {
+    let until = report.not_before?;
+    let fraction = SignedDuration::from_nanos(999_999_999);
+    Some(whole_seconds(until.checked_add(fraction).unwrap_or(until)))
 }
 
 /// Until when what a pass begun at `started` has seen may be called fresh: an interval, and twice as

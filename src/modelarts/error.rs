@@ -20,7 +20,7 @@ pub(super) const REQUEST_ID: &str = "x-request-id";
 /// The clocks may differ by so much before a signature is refused.
 const MAX_SKEW: SignedDuration = SignedDuration::from_mins(15);
 /// The longest wait that is obeyed: the longest interval of a source.
-const MAX_RETRY_AFTER: Duration = Duration::from_hours(24);
+pub(crate) const MAX_RETRY_AFTER: Duration = Duration::from_hours(24);
 
 /// A request to the cloud that brought no usable answer.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -32,6 +32,7 @@ pub use endpoint::{
     AllowedEndpoints, Endpoint, EndpointPattern, InvalidEndpoint, iam_endpoint, modelarts_endpoint,
 };
 pub use error::CloudError;
+pub(crate) use error::MAX_RETRY_AFTER;
 pub use http::{HttpClient, HttpOptions, Observation, Observer};
 pub use listing::{PoolSink, Selection, StatusFilter, WorkspaceSelection, list};
 pub use pool::{InvalidItem, Pool};

@@ -14,12 +14,10 @@ use crate::api::conditions::READY;
 use crate::api_server::WriteError;
 use crate::controller::key::Key;
 use crate::controller::pace::{REJECTED_KEY_PAUSE, credentials_retry};
+use crate::controller::reason::REJECTIONS;
 use crate::controller::report::PassFailure;
 use crate::mirror::Presence;
 use crate::modelarts::{KeyPrint, REJECTED_USER_PAUSE, Reason};
-
-/// Reasons that count as rejections of a key.
-pub(super) const REJECTIONS: [Reason; 2] = [Reason::CredentialsRejected, Reason::ClockSkew];
 
 impl Machine {
     pub(super) fn credentials_read(

@@ -28,6 +28,11 @@ pub struct Now {
 }
 
 impl Now {
+    /// How long it is until `at` by the clock of the wall; nothing where that lies behind.
+    pub(super) fn until(&self, at: Timestamp) -> Duration {
+        Duration::try_from(at.duration_since(self.wall)).unwrap_or_default()
+    }
+
     /// How long ago `at` was by the clock of the wall; nothing where that lies ahead.
     pub(super) fn since(&self, at: Timestamp) -> Duration {
         Duration::try_from(self.wall.duration_since(at)).unwrap_or_default()

@@ -261,6 +261,7 @@ impl Machine {
             generation: pass.generation,
             refresh: pass.refresh,
             interval,
+            not_before: asked.and_then(|wait| now.wall.checked_add(wait).ok()),
         };
         self.notices.push(Notice::PassEnded {
             source: key.clone(),

@@ -45,6 +45,7 @@ impl Machine {
             generation: state.source.generation,
             refresh: None,
             interval: Duration::ZERO,
+            not_before: None,
         };
         self.add_report(key, report);
     }

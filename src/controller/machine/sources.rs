@@ -1,7 +1,7 @@
 //! What a source that is seen, changed or gone means for its passes.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::state::{Pass, SourceState, Stage};
 use super::{Machine, Notice, Now};
@@ -9,7 +9,10 @@ use crate::api::conditions::READY;
 use crate::controller::key::Key;
 use crate::controller::pace::{MAX_BACKOFF, REFRESH_GAP};
 use crate::controller::source::Source;
-use crate::modelarts::Reason;
+use crate::modelarts::{MAX_RETRY_AFTER, Reason};
+
+/// Times in a status are whole seconds.
+const ROUNDED: Duration = Duration::from_secs(1);
 
 impl Machine {
     pub(super) fn source_seen(&mut self, source: Source, now: Now) {
@@ -90,18 +93,22 @@ impl Machine {
         }
     }
 
-    /// What the cloud asked another process to wait is not stored: where the status says that it was asked too
-    /// often, the next request is not sooner than the interval allows.
+    /// Waits as the cloud has asked another process to, as the status tells it; where that says that the cloud was
+    /// asked too often and not for how long to wait, the interval.
     fn wait_as_told(&mut self, key: &Key, now: Now) {
         let wait = self.interval(key).min(MAX_BACKOFF);
         let Some(state) = self.sources.get_mut(key) else {
             return;
         };
-        let last = state.source.status.last_attempt_time.as_ref();
+        let status = &state.source.status;
+        let last = status.last_attempt_time.as_ref();
         let throttled = state.source.says(READY, Reason::Throttled.as_str());
-        if let Some(last) = last.filter(|_| throttled) {
-            state.not_before = Some(now.instant + wait.saturating_sub(now.since(last.0)));
-        }
+        let left = last.map(|last| wait.saturating_sub(now.since(last.0)));
+        let told = status.not_before.as_ref().map(|until| now.until(until.0));
+        // No process of the controller waits for longer: somebody else wrote that.
+        let told = told.filter(|wait| *wait <= MAX_RETRY_AFTER + ROUNDED);
+        let wait = left.filter(|_| throttled).max(told);
+        state.not_before = wait.map(|wait| now.instant + wait);
     }
 
     /// Nothing more is written for a source.

@@ -7,14 +7,12 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::Changes;
-use super::credentials::REJECTIONS;
-use crate::api::conditions::READY;
 use crate::api::{CredentialsType, ModelArtsPoolSourceStatus};
 use crate::controller::events::{Edit, News, Removal};
 use crate::controller::report::{PassFailure, PruneHalt, Report};
 use crate::controller::source::Source;
 use crate::mirror::{Desired, Fingerprint, Freshness, Owner, Presence, Skip};
-use crate::modelarts::{Identity, KeyPrint, Reason};
+use crate::modelarts::{Identity, KeyPrint};
 
 /// One source.
 pub(super) struct SourceState {
@@ -196,10 +194,8 @@ impl SourceState {
             name: (&*source.key.name).into(),
             uid: source.uid.clone(),
         };
-        let says = |reason: &Reason| source.says(READY, reason.as_str());
-        let rejected = REJECTIONS.iter().any(says);
-        let last_attempt = source.status.last_attempt_time.as_ref();
-        let rejected_at = last_attempt.map(|t| t.0).filter(|_| rejected);
+        let rejected_at = source.status.credentials_rejected_time.as_ref();
+        let rejected_at = rejected_at.map(|t| t.0);
         let fresh_until = source.status.fresh_until.as_ref().map(|t| t.0);
         Self {
             handled_refresh: source.status.last_handled_refresh.clone(),

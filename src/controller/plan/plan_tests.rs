@@ -248,7 +248,7 @@ async fn where_no_listing_is_there_is_no_plan() {
 
 #[tokio::test]
 async fn a_key_that_was_just_rejected_is_not_tried() {
-    let status = json!({"lastAttemptTime": "1970-01-01T00:00:00Z", "conditions": [{
+    let status = json!({"credentialsRejectedTime": "1970-01-01T00:00:00Z", "conditions": [{
         "type": "Ready", "status": "False", "reason": "CredentialsRejected", "message": "", "observedGeneration": 1, "lastTransitionTime": "1970-01-01T00:00:00Z",
     }]});
     let secret = json!({"stringData": {}, "data": {"accessKey": "QUs=", "secretKey": "U0s="}});

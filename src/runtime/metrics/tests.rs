@@ -20,6 +20,7 @@ fn pass(source: &Key, started: Timestamp, result: PassResult) -> Notice {
             generation: 1,
             refresh: None,
             interval,
+            not_before: None,
         }),
         listing: Some(interval),
         whole: interval,

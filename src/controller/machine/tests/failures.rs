@@ -8,7 +8,7 @@ use serde_json::json;
 use super::rig::{Rig, failure, unavailable};
 use super::{MINUTE, SECOND};
 use crate::controller::FailureReason;
-use crate::controller::machine::credentials::REJECTIONS;
+use crate::controller::reason::REJECTIONS;
 use crate::modelarts::{Kind, Reason};
 
 /// When the cloud was asked within `time`.

@@ -7,7 +7,7 @@ use super::{MINUTE, SECOND};
 use crate::controller::fetch::Listing;
 use crate::controller::key::Key;
 use crate::controller::machine::Input;
-use crate::controller::machine::credentials::REJECTIONS;
+use crate::controller::reason::REJECTIONS;
 use crate::modelarts::Reason;
 
 #[test]
@@ -72,7 +72,7 @@ fn another_key_in_the_secret_is_tried_within_a_minute_alone() {
 #[test]
 fn after_a_restart_one_source_tells_of_a_rejection_for_all_that_use_the_secret() {
     let rejected = json!({
-        "lastAttemptTime": "2026-01-01T00:00:00Z",
+        "lastAttemptTime": "2026-01-01T00:00:00Z", "credentialsRejectedTime": "2026-01-01T00:00:00Z",
         "conditions": [{"type": "Ready", "status": "False", "reason": "CredentialsRejected", "message": "",
             "observedGeneration": 1, "lastTransitionTime": "2026-01-01T00:00:00Z"}],
     });

@@ -201,7 +201,7 @@ fn a_refresh_waits_from_when_a_pass_asked_that_had_waited_for_its_key() {
 #[test]
 fn a_key_that_was_rejected_before_a_restart_is_not_tried_at_once() {
     let status = json!({
-        "lastAttemptTime": "2026-01-01T00:00:00Z",
+        "lastAttemptTime": "2026-01-01T00:00:00Z", "credentialsRejectedTime": "2026-01-01T00:00:00Z",
         "conditions": [{"type": "Ready", "status": "False", "reason": "CredentialsRejected", "message": "",
             "observedGeneration": 1, "lastTransitionTime": "2026-01-01T00:00:00Z"}],
     });

@@ -1,5 +1,7 @@
 //! What another process makes of what is stored, and of mirrors that nobody owns or knows.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 
 use super::rig::{Rig, failure, key, prune};
@@ -50,6 +52,50 @@ fn a_cloud_that_was_asked_too_often_is_not_asked_at_once_after_a_restart() {
     assert_eq!(rig.listings, before);
     rig.run_for(2 * SECOND);
     assert_eq!(rig.listings, before + 1, "an interval after it was asked");
+}
+
+/// The cloud may ask to wait for hours: not only the process that it asked must.
+#[test]
+fn what_the_cloud_asked_to_wait_holds_after_a_restart() {
+    let mut rig = Rig::with_pools(&["a"]);
+    rig.pass_time(MINUTE);
+    rig.cloud = Err(failure(Reason::Throttled, Some(40 * MINUTE)));
+    rig.run();
+    rig.cloud = Ok(BTreeMap::new());
+    rig.pass_time(5 * SECOND);
+    let before = rig.listings;
+    rig.restart();
+    rig.run_for(39 * MINUTE + 54 * SECOND);
+    assert_eq!(rig.listings, before);
+    rig.run_for(2 * SECOND);
+    assert_eq!(rig.listings, before + 1);
+    assert_eq!(rig.status("s").not_before, None);
+}
+
+/// What is said of a source meanwhile hides no rejection: six of them lock the customer's key.
+#[test]
+fn a_key_that_was_rejected_before_a_pause_rests_after_a_restart() {
+    let mut rig = Rig::with_pools(&["a"]);
+    rig.pass_time(MINUTE);
+    rig.cloud = Err(failure(Reason::CredentialsRejected, None));
+    rig.run();
+    let before = rig.listings;
+    rig.spec = json!({"suspend": true});
+    rig.see_source("s", &json!({"generation": 2}));
+    rig.run();
+    assert_eq!(
+        rig.status("s").condition("Ready").expect("Ready").reason,
+        "Suspended"
+    );
+    rig.restart();
+    rig.spec = json!({});
+    rig.see_source("s", &json!({"generation": 3}));
+    rig.run_for(299 * SECOND);
+    assert_eq!(rig.listings, before);
+    rig.cloud = Ok(BTreeMap::new());
+    rig.run_for(2 * MINUTE);
+    assert!(rig.listings > before);
+    assert_eq!(rig.status("s").credentials_rejected_time, None);
 }
 
 #[test]

@@ -13,11 +13,11 @@ use crate::api_server::WriteError;
 use crate::controller::events::Event;
 use crate::controller::fetch::Listing;
 use crate::controller::key::Key;
-use crate::controller::machine::credentials::REJECTIONS;
 use crate::controller::machine::{
     Action, Confirmation, Input, Limits, ListingError, Machine, Now, PoolAnswer, Rejection,
     SourceIdentity, WriteOrder, WriteTicket,
 };
+use crate::controller::reason::REJECTIONS;
 use crate::controller::report::PassFailure;
 use crate::controller::source::Source;
 use crate::mirror::apply::Written;

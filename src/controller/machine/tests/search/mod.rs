@@ -73,7 +73,9 @@ fn as_asked() {
         }
         return;
     }
-    let (count, first) = (number("HISTORIES", 100_000), number("SEED", 0) << 32);
+    let count = number("HISTORIES", 100_000);
+    // A run that found something goes on where it stopped.
+    let first = (number("SEED", 0) << 32) + number("SKIP", 0);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let begun = Instant::now();
     let speed = |played: u64| u128::from(played) * 1_000 / begun.elapsed().as_millis().max(1);

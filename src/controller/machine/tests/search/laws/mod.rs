@@ -211,7 +211,7 @@ impl Laws {
         self.clock += 1;
         match change {
             Change::Source(source) => {
-                self.of(&source.uid).source_shown(source);
+                self.of(&source.uid).source_shown(source, now);
                 let wanted =
                     (!source.deleting && !settings(source).suspend).then_some(source.generation);
                 self.ask_no_more(&source.uid, wanted);

@@ -7,7 +7,6 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::pace::Begun;
 use super::{Asked, Facts, settings};
-use crate::api::conditions::READY;
 use crate::controller::fetch::Listing;
 use crate::controller::machine::tests::search::cloud::number;
 use crate::controller::machine::tests::search::generate::MAX_POOLS;
@@ -81,7 +80,7 @@ impl Seen {
         };
     }
 
-    pub(super) fn source_shown(&mut self, source: &Source) {
+    pub(super) fn source_shown(&mut self, source: &Source, now: Now) {
         let suspended = settings(source).suspend;
         if !std::mem::replace(&mut self.known, true) {
             self.fresh_until = source.status.fresh_until.as_ref().map(|t| t.0);
@@ -89,9 +88,10 @@ impl Seen {
             if source.status.observed_generation == Some(source.generation) {
                 self.generation = source.generation;
             }
-            let rejected = source.says(READY, "CredentialsRejected");
-            let last = source.status.last_attempt_time.as_ref().map(|t| t.0);
-            self.stopped = last.filter(|_| rejected);
+            let rejected = source.status.credentials_rejected_time.as_ref();
+            self.stopped = rejected.map(|t| t.0);
+            let not_before = source.status.not_before.as_ref();
+            self.not_before = not_before.map(|at| now.instant + now.until(at.0));
         }
         if self.suspended && !suspended {
             self.has_passed = false;
