@@ -9,8 +9,9 @@ fail() {
     exit 1
 }
 
-if command -v promtool >/dev/null 2>&1 && command -v prometheus >/dev/null 2>&1; then
-    dirname "$(command -v promtool)"
+found=$(command -v promtool || :)
+if [ -n "$found" ] && [ -x "$(dirname "$found")/prometheus" ]; then
+    dirname "$found"
     exit 0
 fi
 
@@ -30,8 +31,9 @@ if [ ! -x "$directory/promtool" ]; then
     trap 'exit 129' HUP
     trap 'exit 130' INT
     trap 'exit 143' TERM
-    # As root, apt-get complains that its own user may not write here.
-    (cd "$work" && apt-get download prometheus) >"$work/log" 2>&1 || {
+    download() { (cd "$work" && apt-get download prometheus) >>"$work/log" 2>&1; }
+    # A machine that is made for one run may lack the lists of packages; only root can get them.
+    download || { [ "$(id -u)" = 0 ] && apt-get update >>"$work/log" 2>&1 && download; } || {
         tail -n 20 "$work/log" >&2
         fail "failed to download the package: are the lists there (apt-get update), and the mirror within reach? Else $remedy"
     }
