@@ -114,6 +114,8 @@ fn unknown_and_contradicting_values_are_refused() {
         (&["image.digest=latest"], "digest"),
         (&["log.format=xml"], "format"),
         (&["port=80"], "port"),
+        (&["prometheusRule.runbookUrl=https://a/b#c"], "runbookUrl"),
+        (&["dashboard.folder=Cloud"], "folder"),
         (&["sources[0].name=a"], "spec"),
         (
             &["sources[0].name=Team_A", "sources[0].spec.projectId=p"],

@@ -1,5 +1,5 @@
-//! docs/install.md and docs/operations.md are true: each command is run as it stands, one document after the
-//! other, on a cluster that never saw us; and the requests of a pass are as many as they say.
+//! docs/install.md, docs/runbook.md and docs/operations.md are true: each command is run as it stands, one document
+//! after the other, on a cluster that never saw us; and the requests of a pass are as many as they say.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -83,6 +83,20 @@ async fn each_command_of_install_and_operations_works() {
     }
     owner_of_a_namespace(&cluster).run(own);
 
+    monitoring(&cluster, "create");
+    let text = read("docs/runbook.md");
+    let mut ran = 0;
+    while_it_runs(&cluster, NAMESPACE, &variables, || {
+        for block in blocks(&text, "sh") {
+            // No node runs the pods of the Deployment here, whose logs these are.
+            let lines = block.lines().filter(|l| !l.starts_with("kubectl logs "));
+            let lines: Vec<&str> = lines.collect();
+            ran += lines.len();
+            person.run(&lines.join("\n"));
+        }
+    });
+    assert!(ran > 30, "only {ran} lines were run");
+
     let text = read("docs/operations.md");
     let mut ran = 0;
     while_it_runs(&cluster, NAMESPACE, &variables, || {
@@ -92,8 +106,41 @@ async fn each_command_of_install_and_operations_works() {
         }
     });
     assert!(ran > 10, "only {ran} lines were run");
+    monitoring(&cluster, "delete");
     let left = kubectl(&cluster, NAMESPACE, &["get", "crds", "-o=name"]);
     assert_eq!(left.expect("a list"), "");
+}
+
+/// Creates or deletes the definitions of the Prometheus Operator, as far as the chart needs them.
+fn monitoring(cluster: &Cluster, verb: &str) {
+    let kinds = [
+        ("ServiceMonitor", "servicemonitors"),
+        ("PrometheusRule", "prometheusrules"),
+    ];
+    let definitions = kinds.map(|(kind, plural)| {
+        let spec = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+        let schema = json!({"type": "object", "properties": {"spec": spec}});
+        json!({
+            "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+            "metadata": {"name": format!("{plural}.monitoring.coreos.com")},
+            "spec": {
+                "group": "monitoring.coreos.com", "scope": "Namespaced",
+                "names": {"kind": kind, "plural": plural},
+                "versions": [{
+                    "name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": schema},
+                }],
+            },
+        })
+    });
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": definitions});
+    let file = cluster.dir().join("monitoring.json");
+    fs::write(&file, list.to_string()).expect("a file");
+    let file = format!("--filename={}", file.display());
+    kubectl(cluster, NAMESPACE, &[verb, &file]).expect("definitions");
+    if verb == "create" {
+        let wait = ["wait", &file, "--for=condition=Established"];
+        kubectl(cluster, NAMESPACE, &wait).expect("definitions that are served");
+    }
 }
 
 /// Somebody who may do everything in one namespace, and nothing elsewhere.

@@ -8,6 +8,8 @@
 
 mod support;
 
+mod alerts_are_tested;
+mod alerts_reach_prometheus;
 mod api_server_definitions;
 mod api_server_floods;
 mod api_server_outages;

@@ -6,6 +6,7 @@
     reason = "one binary: the tests beside this module are all that reach it"
 )]
 
+pub mod alerts;
 pub mod audit;
 pub mod chart;
 pub mod cluster;
@@ -21,6 +22,7 @@ pub mod node;
 pub mod plan;
 pub mod policy;
 pub mod process;
+pub mod prometheus;
 pub mod proxy;
 pub mod replicas;
 pub mod sdk;

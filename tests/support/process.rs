@@ -98,7 +98,7 @@ impl Process {
     }
 
     /// Where it listens, as its log says.
-    async fn address(&mut self) -> String {
+    pub async fn address(&mut self) -> String {
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(address) = &self.address {
@@ -297,6 +297,6 @@ pub async fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
 }
 
 /// Between two looks at what no event tells of.
-async fn tick() {
+pub async fn tick() {
     tokio::time::sleep(Duration::from_millis(20)).await;
 }
