@@ -210,7 +210,7 @@ async fn what_a_stranger_writes_into_a_status_stops_nothing() {
         json!({"skipped": {"count": -1, "pools": []}}),
         json!({"conditions": ready("Synced", last)}),
         json!({"conditions": ready("CredentialsRejected", first), "credentialsRejectedTime": first}),
-        json!({"credentialsRejectedTime": first, "notBefore": last}),
+        json!({"credentialsRejectedTime": first, "notBefore": "9999-01-01T00:00:00Z"}),
     ];
     let env = Env::with(Scenario::default()).await;
     let names: Vec<String> = (0..statuses.len()).map(|n| format!("status-{n}")).collect();

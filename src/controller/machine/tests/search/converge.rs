@@ -112,6 +112,9 @@ impl World {
             if source.deleting || settings.suspend {
                 continue;
             }
+            if self.laws.has_failed(&source.uid) {
+                return Err(format!("the last pass of {} has failed", source.key));
+            }
             let ready = source
                 .status
                 .condition("Ready")

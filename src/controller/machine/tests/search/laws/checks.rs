@@ -72,10 +72,13 @@ impl Laws {
         facts: &Facts,
     ) -> Result<(), String> {
         let source = self.source(key)?;
-        self.of(&source.uid).has_passed = true;
+        let seen = self.of(&source.uid);
+        seen.has_passed = true;
         let PassResult::Succeeded { skipped, .. } = &report.result else {
+            seen.has_failed = true;
             return Ok(());
         };
+        seen.has_failed = false;
         let trouble = self.trouble.is_some_and(|until| until >= facts.now.instant);
         // While nothing shows it, somebody's edit is not known.
         let trouble = trouble || !facts.watching;

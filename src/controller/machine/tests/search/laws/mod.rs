@@ -98,6 +98,11 @@ impl Laws {
         }
     }
 
+    /// Whether the last pass of a source has failed.
+    pub(super) fn has_failed(&self, uid: &str) -> bool {
+        self.seen.get(uid).is_some_and(|seen| seen.has_failed)
+    }
+
     pub(super) fn are_broken(&self) -> bool {
         self.broken.is_some()
     }
