@@ -72,13 +72,12 @@ impl Laws {
         facts: &Facts,
     ) -> Result<(), String> {
         let source = self.source(key)?;
-        let seen = self.of(&source.uid);
-        seen.has_passed = true;
+        self.of(&source.uid).has_passed = true;
         let PassResult::Succeeded { skipped, .. } = &report.result else {
-            seen.has_failed = true;
+            self.failing.insert(source.uid.clone());
             return Ok(());
         };
-        seen.has_failed = false;
+        self.failing.remove(&source.uid);
         let trouble = self.trouble.is_some_and(|until| until >= facts.now.instant);
         // While nothing shows it, somebody's edit is not known.
         let trouble = trouble || !facts.watching;

@@ -56,6 +56,8 @@ pub(super) struct Laws {
     begun: HashMap<u64, Begun>,
     /// Requests to the cloud under way, by their passes.
     asked: BTreeMap<u64, Asked>,
+    /// Sources, by uid, whose last pass has failed: their status may say that later.
+    failing: HashSet<Box<str>>,
     /// Keys whose last request was accepted by this process, and those that were rejected, and when.
     proven: HashSet<u64>,
     rejected: HashMap<u64, Instant>,
@@ -100,7 +102,7 @@ impl Laws {
 
     /// Whether the last pass of a source has failed.
     pub(super) fn has_failed(&self, uid: &str) -> bool {
-        self.seen.get(uid).is_some_and(|seen| seen.has_failed)
+        self.failing.contains(uid)
     }
 
     pub(super) fn are_broken(&self) -> bool {

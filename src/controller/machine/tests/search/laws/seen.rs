@@ -49,8 +49,6 @@ pub(super) struct Seen {
     pub(super) fresh_until: Option<Timestamp>,
     /// Whether a pass has ended since the process began or the source was suspended.
     pub(super) has_passed: bool,
-    /// Whether its last pass has failed: its status may say that later.
-    pub(super) has_failed: bool,
 }
 
 /// A complete listing.
