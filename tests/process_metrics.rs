@@ -7,6 +7,7 @@ use serde_json::json;
 use super::support::env::{Env, source_condition};
 use super::support::metrics::{Sample, value};
 use super::support::process::Process;
+use super::support::prometheus::check_metrics;
 
 const SAMPLE: &str = "auto-pool-os-86c13962597848eeb29c5861153a391f";
 
@@ -170,6 +171,10 @@ async fn the_first_pass_is_counted_under_the_known_names() {
     #[allow(clippy::cast_precision_loss, reason = "a handful")]
     let counted = asked.gets(Operation::ListPools) as f64;
     assert_eq!(said, Some(counted));
+    let (_, text) = process.get("/metrics").await;
+    check_metrics(&text).expect("names, types and help as Prometheus wants them");
+    let unnamed = text.replace("modelarts_source_syncs_total", "modelarts_source_syncs");
+    check_metrics(&unnamed).expect_err("a counter without its suffix");
     let version = [("version", env!("CARGO_PKG_VERSION"))];
     assert_eq!(value(&samples, "modelarts_build_info", &version), Some(1.0));
 }

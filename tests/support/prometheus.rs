@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -30,6 +31,14 @@ fn program(name: &str) -> Command {
 /// `promtool VERB rules FILES`; what it prints, or why not.
 pub fn promtool(verb: &str, files: &[PathBuf]) -> Result<String, String> {
     run(program("promtool").args([verb, "rules"]).args(files))
+}
+
+/// `promtool check metrics` of the text that is served to whoever does not ask for `OpenMetrics`.
+pub fn check_metrics(text: &str) -> Result<String, String> {
+    let mut file = tempfile::tempfile().expect("a file");
+    file.write_all(text.as_bytes()).expect("a whole file");
+    file.rewind().expect("a file");
+    run(program("promtool").args(["check", "metrics"]).stdin(file))
 }
 
 /// A server. It ends when this is dropped, and when the test process ends, however that ends.
