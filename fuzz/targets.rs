@@ -117,8 +117,12 @@ fn is_key(key: &str) -> bool {
     let Some((prefix, name)) = key.split_once('/') else {
         return false;
     };
+    // Parts of a prefix may be longer than those of a host name: Kubernetes limits the whole alone.
+    let is_outer = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     let is_part = |part: &str| {
-        is_name(part) && !part.contains('_') && !part.contains(|c: char| c.is_ascii_uppercase())
+        part.chars().all(|c| is_outer(c) || c == '-')
+            && part.starts_with(is_outer)
+            && part.ends_with(is_outer)
     };
     is_name(name) && prefix.len() <= 253 && prefix.split('.').all(is_part)
 }
