@@ -34,7 +34,8 @@ if [ ! -x "$directory/kubelet" ]; then
     say "building kubelet, containerd, runc and the CNI plugins: once, some 8 minutes on two cores"
     rm -rf "$cache"/node-build.??????
     work=$(mktemp -d "$cache/node-build.XXXXXX")
-    trap 'rm -rf "$work"' EXIT
+    builder=
+    trap '[ -z "$builder" ] || kill "$builder" 2>/dev/null || :; rm -rf "$work"' EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM
     started=$(date +%s)
@@ -42,7 +43,11 @@ if [ ! -x "$directory/kubelet" ]; then
     made() {
         what=$1
         shift
-        "$@" >&2 9>&- || fail "failed to build $what: see above"
+        # In the background: a shell that waits for a command in the foreground hears no signal.
+        "$@" >&2 9>&- &
+        builder=$!
+        wait $builder || fail "failed to build $what: see above"
+        builder=
         say "$(($(date +%s) - started)) s: $what is built"
     }
     flags="-mod=readonly -buildvcs=false -gcflags=all=-dwarf=false"

@@ -29,10 +29,40 @@ ended_inside() { ! inside kill -0 "$1" 2>/dev/null; }
 # Kubelet would set these for the whole machine: inside.sh hides them from it.
 kernel_settings="vm.overcommit_memory vm.panic_on_oom kernel.panic kernel.panic_on_oops kernel.keys.root_maxkeys kernel.keys.root_maxbytes"
 
-cluster_up() {
+# What there is before, to compare with at the end.
+before_cluster() {
     # shellcheck disable=SC2086 # a list
     sysctl --ignore $kernel_settings >"$work/sysctl"
-    remove_dead_cgroups
+    ip -o link | sed 's/^[0-9]*: \([^:@]*\).*/interface \1/' | sort >"$work/interfaces"
+    ip netns list | sort >"$work/netns"
+    remove_dead
+}
+
+# Says what a whole node would need and this machine lacks; nothing where it can run one.
+lacks() {
+    local needed missing=
+    [ "$(uname -s)" = Linux ] && [ "$(id -u)" = 0 ] || { echo "it needs root on Linux"; return; }
+    for needed in go cargo cc pkg-config ip nsenter unshare setpriv iptables openssl buildah pgrep python3 git flock; do
+        command -v "$needed" >/dev/null || missing="$missing $needed"
+    done
+    [ -z "$missing" ] || { echo "missing:$missing (Debian: $packages)"; return; }
+    pkg-config --exists libseccomp || { echo "libseccomp's headers are missing (Debian: libseccomp-dev)"; return; }
+    # A machine may be root and yet not be allowed this, as in a container.
+    missing=$(unshare --mount --pid --net --ipc --uts --fork --mount-proc --propagation private sh -euc '
+        mount -t tmpfs e2e /run
+        mkdir /run/lower /run/upper /run/work /run/merged
+        mount -t overlay -o lowerdir=/run/lower,upperdir=/run/upper,workdir=/run/work e2e /run/merged
+        ip link add node0 type veth peer name node1
+        ip link add cni0 type bridge
+        iptables -t nat -A POSTROUTING -m comment --comment e2e -j MASQUERADE' 2>&1) ||
+        echo "namespaces, mounts, interfaces or iptables are not allowed here: $missing"
+    for needed in $(cgroup_roots); do
+        { mkdir "$needed/modelarts-e2e-try" && rmdir "$needed/modelarts-e2e-try"; } 2>/dev/null || echo "no control group can be made in $needed"
+    done
+}
+packages="buildah gcc iproute2 iptables libseccomp-dev openssl pkg-config procps"
+
+cluster_up() {
     cgroup=modelarts-e2e-$$
     for hierarchy in $(cgroup_roots); do
         mkdir -p "$hierarchy/$cgroup"
@@ -98,8 +128,12 @@ cluster_down() {
     done
 }
 # Those of a run that was killed: nobody was left to remove them.
-remove_dead_cgroups() {
-    local each
+remove_dead() {
+    local each pid
+    for each in /tmp/modelarts-e2e-*; do
+        pid=${each#*-e2e-}
+        [ ! -d "$each" ] || [ -d "/proc/${pid%%.*}" ] || rm -rf "$each"
+    done
     for each in $(cgroup_roots); do
         for each in "$each"/modelarts-e2e-*; do
             [ ! -d "$each" ] || [ -d "/proc/${each##*-}" ] || remove_cgroups "$each"

@@ -13,7 +13,7 @@ repository=$(cd "$here/../.." && pwd)
 chart=$repository/charts/modelarts-pool-controller
 namespace=modelarts-e2e
 release=modelarts-pool-controller
-passed=0 failed=0 skipped=0
+passed=0 failed=0 skipped=0 checking=
 
 say() { printf 'e2e: %s\n' "$*" >&2; }
 die() {
@@ -31,14 +31,15 @@ die() {
 # shellcheck source=checks_end.sh
 . "$here/checks_end.sh"
 
-work=$(mktemp -d /tmp/modelarts-e2e.XXXXXX)
-chmod 755 "$work"
-own=true
+[ "${1:-}" != --lacks ] || { lacks; exit; }
+
 finish() {
     local status=$?
     trap - EXIT
+    # A second signal must not end the cleaning up.
+    trap '' HUP INT TERM
     set +e
-    [ "$status" = 0 ] || tell_state
+    [ -z "$checking" ] || { pkill -TERM -P "$checking"; kill -TERM "$checking"; } 2>/dev/null
     if $own; then
         cluster_down
         local left
@@ -48,7 +49,7 @@ finish() {
             printf '%s\n' "$left" >&2
             status=1
         else
-            say "ok nothing is left behind: no process, mount, control group, interface or network namespace"
+            say "ok nothing is left behind: no process, mount, control group, interface, network namespace or setting"
         fi
     else
         foreign_down
@@ -57,6 +58,7 @@ finish() {
     exit "$status"
 }
 
+own=true
 if [ -n "${E2E_KUBECONFIG:-}" ]; then
     own=false
     image=${E2E_IMAGE:?names the image that the nodes of E2E_KUBECONFIG can pull, as repository:tag}
@@ -65,16 +67,15 @@ if [ -n "${E2E_KUBECONFIG:-}" ]; then
     ! kubectl get crd modelartspools.modelarts.huaweicloud.com >/dev/null 2>&1 ||
         die "modelarts-pool-controller is installed there already: e2e would change it; name another cluster"
 else
-    [ "$(uname -s)" = Linux ] && [ "$(id -u)" = 0 ] || die "needs root on Linux, or E2E_KUBECONFIG"
-    for needed in ip nsenter unshare iptables openssl buildah pgrep python3; do
-        command -v $needed >/dev/null || die "$needed is missing (Debian: iproute2 util-linux iptables openssl buildah procps)"
-    done
+    missing=$(lacks)
+    [ -z "$missing" ] || die "$missing; or name a cluster with E2E_KUBECONFIG"
     control=$("$repository/tests/cluster/build.sh")
     node=$("$here/build.sh")
     image=$("$repository/tests/image/build.sh" | tail -n 1)
-    ip -o link | sed 's/^[0-9]*: \([^:@]*\).*/interface \1/' | sort >"$work/interfaces"
-    ip netns list | sort >"$work/netns"
 fi
+work=$(mktemp -d "/tmp/modelarts-e2e-$$.XXXXXX")
+chmod 755 "$work"
+! $own || before_cluster
 trap finish EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT

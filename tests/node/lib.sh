@@ -15,19 +15,21 @@ eventually() {
 }
 
 # check NAME FUNCTION: in a shell of its own, so that the first command that fails ends the check and no other. It
-# must not be the condition of an `if`: then the shell would go on after a failure.
+# must not be the condition of an `if`: then the shell would go on after a failure. In the background, since a shell
+# that waits for a command in the foreground hears no signal.
 check() {
-    local begun=$SECONDS status
-    set +e
-    (set -e; "$2")
-    status=$?
-    set -e
+    local begun=$SECONDS status=0
+    (set -e; "$2") &
+    checking=$!
+    wait "$checking" || status=$?
+    checking=
     if [ $status = 0 ]; then
         passed=$((passed + 1))
         say "ok $1 ($((SECONDS - begun)) s)"
     else
         failed=$((failed + 1))
-        say "FAILED $1"
+        say "FAILED $1 ($((SECONDS - begun)) s)"
+        [ "$failed" != 1 ] || tell_state
     fi
 }
 check_own() {
