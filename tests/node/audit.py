@@ -1,6 +1,7 @@
 """Compares the rights of the release's accounts with what they asked, from the API server's audit log.
 
-audit.py refused LOG NAMESPACE: fails where a request of an account of the namespace was answered with 401 or 403.
+audit.py refused LOG NAMESPACE ACCOUNT: fails where a request of an account of the namespace was answered with 401 or
+403, and where this one has asked nothing.
 audit.py rights LOG ACCOUNT: fails where a verb that is bound to the account was never used. Standard input has the roles
 and their bindings as JSON documents, or lists of them.
 """
@@ -16,11 +17,16 @@ def entries(log):
             yield json.loads(line)
 
 
-def refused(log, namespace):
+# Verbs that a test of other kind needs: a definition that is served at once is not watched (tests/api_server_definitions.rs
+# has one that is not).
+ELSEWHERE = {("apiextensions.k8s.io", "customresourcedefinitions", "watch")}
+
+
+def refused(log, namespace, account):
     prefix = f"system:serviceaccount:{namespace}:"
     asked = [entry for entry in entries(log) if entry["user"].get("username", "").startswith(prefix)]
-    if not asked:
-        sys.exit(f"expected requests of accounts of {namespace} in {log}, saw none")
+    if not any(a["user"]["username"] == prefix + account for a in asked):
+        sys.exit(f"expected requests of {prefix}{account} in {log}, saw none")
     lines = {
         f"{a['user']['username'].removeprefix(prefix)}: {a['verb']} {a['requestURI']}: {a['responseStatus'].get('message', a['responseStatus']['code'])}"
         for a in asked
@@ -48,7 +54,7 @@ def rights(log, account):
         # A server-side apply of an object that is not there needs this right, too.
         if entry["verb"] == "patch" and code == 201:
             used.add((*what(entry["objectRef"]), "create"))
-    unused = given - used
+    unused = given - used - ELSEWHERE
     if unused:
         sys.exit("expected each verb to be used, never seen:\n" + "\n".join(f"{v} {r}.{g}" for g, r, v in sorted(unused)))
     print(f"all {len(given)} verbs of {account.rsplit(':', 1)[1]} were used")

@@ -43,7 +43,7 @@ adopted() {
 source = json.load(sys.stdin)
 kept = {key: source["metadata"].get(key, {}) for key in ("name", "labels", "annotations")}
 json.dump({"apiVersion": source["apiVersion"], "kind": source["kind"], "metadata": kept, "spec": source["spec"]}, sys.stdout)' >"$work/source.json"
-    k delete modelartspoolsource team-a --cascade orphan >/dev/null
+    k delete modelartspoolsource team-a --cascade=orphan >/dev/null
     k create --filename "$work/source.json" >/dev/null
     uid=$(k get modelartspoolsource team-a --output 'jsonpath={.metadata.uid}')
     eventually "the source of another uid owns the mirror" 60 owned_by "$uid"
@@ -55,7 +55,7 @@ owned_by() {
     [ "$owner" = "$1" ]
 }
 
-nothing_refused() { say "$(python3 "$here/audit.py" refused "$work/audit.log" "$namespace")"; }
+nothing_refused() { say "$(python3 "$here/audit.py" refused "$work/audit.log" "$namespace" "$release")"; }
 rights_used() {
     local account
     # Those of the hooks are gone with them; their manifests tell them.

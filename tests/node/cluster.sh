@@ -87,6 +87,7 @@ cluster_up() {
         --bind-address "$node_ip" --advertise-address "$node_ip" --secure-port 6443 \
         --service-account-issuer https://kubernetes.default.svc --service-account-key-file "$work/sa.pub" \
         --service-account-signing-key-file "$work/sa.key" --token-auth-file "$work/tokens.csv" \
+        --kubelet-preferred-address-types InternalIP \
         --authorization-mode Node,RBAC --service-cluster-ip-range "$service_net" --allow-privileged \
         --audit-policy-file "$work/audit-policy.yaml" --audit-log-path "$work/audit.log" --audit-log-mode blocking
     eventually "the API server is ready" 120 api_ready
