@@ -6,12 +6,12 @@ SHELL = /bin/sh
 .DEFAULT_GOAL := help
 # More than there are cores: most tests wait, for a pass or for the API server.
 export RUST_TEST_THREADS ?= 8
-.PHONY: help demo test search lint generate soak fuzz bench image
+.PHONY: help demo test search lint generate soak fuzz bench image e2e
 
 help: ## show this
 	@echo "modelarts-pool-controller mirrors the resource pools of Huawei Cloud ModelArts into Kubernetes."
 	@echo
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 	@echo
 	@echo "The first demo or test builds a real API server from source: once, some 6 minutes on two cores."
 
@@ -37,7 +37,7 @@ lint: ## check format, lints, doc links, licences of dependencies, and scripts
 	then echo "$(CARGO) deny check bans licenses sources"; $(CARGO) deny --locked check bans licenses sources; \
 	else echo "skipped: cargo deny (cargo install cargo-deny --locked)"; fi
 	@for script in tests/cluster/*.sh tests/image/*.sh tests/helm/*.sh tests/prometheus/*.sh tests/sdk/*.sh; do echo "sh -n $$script"; sh -n "$$script" || exit 1; done
-	bash -n .ci/run
+	@for script in .ci/run tests/node/*.sh; do echo "bash -n $$script"; bash -n "$$script" || exit 1; done
 
 generate: ## write anew what is generated: crds/, CRDs and README of the chart, docs/{api,errors,flags,metrics}.md
 	GENERATE=1 $(CARGO) test --locked --lib --test it -- generated its_crds_are_ours
@@ -59,3 +59,7 @@ bench: ## measure what the mirror costs, beside the API server's own limit (POOL
 # The archive is loaded with `podman load`, `skopeo copy oci-archive:...` or `ctr images import`.
 image: ## build the image into target/image/modelarts-pool-controller.oci.tar, an SBOM beside it; prints its name last
 	@CARGO=$(CARGO) tests/image/build.sh
+
+# Builds a node's programs from source: once, some minutes.
+e2e: ## try image and chart on a whole node, as root on Linux; or on the cluster of E2E_KUBECONFIG, with E2E_IMAGE
+	@tests/node/e2e.sh
