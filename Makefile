@@ -23,6 +23,7 @@ demo: ## watch pools being mirrored on a real API server; Ctrl-C ends it, DEMO_S
 
 test: ## run all tests, also those on a real API server
 	$(CARGO) test --locked
+	$(CARGO) test --locked --package capacity-quota --package modelarts-pool-watcher
 
 # Built anew with optimisation, dependencies too: once, some minutes.
 search: ## play random histories against the machine (HISTORIES=100000 SEED=0 SKIP=0, or HISTORY=path)
@@ -30,8 +31,9 @@ search: ## play random histories against the machine (HISTORIES=100000 SEED=0 SK
 		-- controller::machine::tests::search::as_asked --exact --ignored --nocapture
 
 lint: ## check format, lints, doc links, licences of dependencies, and scripts
-	$(CARGO) fmt --check
-	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --locked --lib --no-default-features --features k8s-openapi/latest -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
 	@if command -v cargo-deny >/dev/null 2>&1; \
 	then echo "$(CARGO) deny check bans licenses sources"; $(CARGO) deny --locked check bans licenses sources; \

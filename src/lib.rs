@@ -12,14 +12,24 @@
 //! - [`api`]: the custom resources, their definitions and conditions.
 //! - [`api_server`]: calls to the API server: how long one may take, and what its failure means.
 //!
+//! Without the feature `controller`, which is on by default, [`api`] is all there is: types for operators
+//! that read mirrors, without a client of their own. `docs/consuming.md` tells what they may rely on.
+//!
 //! Beside them, [`runtime`] is what any controller needs (probes, metrics, logs, shutdown), and
 //! [`simulator`] a `ModelArts` to try things out with.
 
 pub mod api;
+#[cfg(feature = "controller")]
 pub mod api_server;
+#[cfg(feature = "controller")]
 pub mod cli;
+#[cfg(feature = "controller")]
 pub mod controller;
+#[cfg(feature = "controller")]
 pub mod mirror;
+#[cfg(feature = "controller")]
 pub mod modelarts;
+#[cfg(feature = "controller")]
 pub mod runtime;
+#[cfg(feature = "controller")]
 pub mod simulator;

@@ -25,6 +25,7 @@ mod chart_rights_are_bounded;
 mod chart_units;
 mod cluster_binaries;
 mod cluster_processes;
+mod consumers_hold_what_is_known;
 mod corpus;
 mod crds_are_generated;
 mod credentials_agency;

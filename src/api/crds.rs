@@ -24,6 +24,7 @@ pub fn all() -> [(&'static str, CustomResourceDefinition); 2] {
 ///
 /// # Errors
 /// Where a CRD can't be written as YAML; a test shows that these can.
+#[cfg(feature = "controller")]
 pub fn yaml() -> Result<String, serde_saphyr::ser::Error> {
     let documents = all()
         .iter()
@@ -36,6 +37,7 @@ pub fn yaml() -> Result<String, serde_saphyr::ser::Error> {
 ///
 /// # Errors
 /// As for [`yaml`].
+#[cfg(feature = "controller")]
 pub fn to_yaml(crd: &CustomResourceDefinition) -> Result<String, serde_saphyr::ser::Error> {
     serde_saphyr::to_string(crd)
 }

@@ -2,8 +2,18 @@
 //! that users, charts and other operators rely on.
 //!
 //! Nothing here knows of HTTP, of the cloud's client or of the controller: an operator that
-//! only reads mirrors needs this module alone.
+//! only reads mirrors needs this module alone, and gets it alone without the default features:
+//!
+//! ```toml
+//! modelarts-pool-controller = { git = "...", default-features = false }
+//! k8s-openapi = { version = "0.29", features = ["latest"] }
+//! kube = { version = "5", features = ["client", "runtime"] }
+//! ```
+//!
+//! [`ModelArtsPool::available_nodes`] is the question that most consumers have, with the answer that is not a
+//! number: [`Unknown`].
 
+mod capacity;
 pub mod conditions;
 pub mod crds;
 mod open;
@@ -25,6 +35,7 @@ mod source;
 )]
 mod source_status;
 
+pub use capacity::Unknown;
 pub use open::OpenObject;
 pub use pool::{ModelArtsPool, ModelArtsPoolSpec};
 pub use pool_spec::*;

@@ -55,6 +55,29 @@ impl Process {
         arguments: &[&str],
         variables: &[(&str, &str)],
     ) -> Self {
+        Self::start_program(PROGRAM, home, kubeconfig, arguments, variables)
+    }
+
+    /// Starts a package of `examples/` with these arguments.
+    pub async fn example(
+        package: &'static str,
+        env: &Env,
+        kubeconfig: &Path,
+        arguments: &[&str],
+    ) -> Self {
+        // The controller of a test lives on its thread, and goes on meanwhile.
+        let program = tokio::task::spawn_blocking(move || built_example(package));
+        let program = program.await.expect("a program");
+        Self::start_program(&program, env.cluster.dir(), kubeconfig, arguments, &[])
+    }
+
+    fn start_program(
+        program: &str,
+        home: &Path,
+        kubeconfig: &Path,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let dir = home.join(format!("process-{count}"));
@@ -64,7 +87,7 @@ impl Process {
             .arg(dir.join("supervise.log"))
             .args(["sh", "-c", BECOME, "sh"])
             .arg(&dir)
-            .arg(PROGRAM)
+            .arg(program)
             .args(arguments)
             .env("KUBECONFIG", kubeconfig)
             .envs(variables.iter().copied())
@@ -227,6 +250,29 @@ impl Drop for Process {
         drop(self.shell.stdin.take());
         let _ = self.shell.wait();
     }
+}
+
+/// Builds a package of `examples/` as a stranger does, with the library's types alone; the path of its program.
+fn built_example(package: &str) -> String {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo
+        .args(["build", "--locked", "--quiet", "--message-format=json"])
+        .args(["--package", package])
+        .current_dir(env!("CARGO_MANIFEST_DIR"));
+    // What cargo tells a test of its package would have build scripts of dependencies run anew, here and after.
+    for (name, _) in std::env::vars_os() {
+        let told = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"];
+        if told.iter().any(|t| name.to_string_lossy().starts_with(t)) {
+            cargo.env_remove(name);
+        }
+    }
+    let messages = run(&mut cargo).unwrap_or_else(|e| panic!("{package}: {e}"));
+    let mut programs = messages.lines().filter_map(|line| {
+        let message: Value = serde_json::from_str(line).ok()?;
+        Some(message["executable"].as_str()?.to_owned())
+    });
+    let program = programs.next_back();
+    program.unwrap_or_else(|| panic!("cargo names no program of {package}: {messages}"))
 }
 
 /// Runs the program to its end with these arguments and this environment, without any cluster.
