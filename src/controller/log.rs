@@ -20,19 +20,22 @@ pub(super) fn log(notice: &Notice) {
     };
     let listing_ms = listing.map(|l| u64::try_from(l.as_millis()).unwrap_or(u64::MAX));
     let whole_ms = u64::try_from(whole.as_millis()).unwrap_or(u64::MAX);
+    let Changes {
+        created,
+        updated,
+        statuses,
+        deleted,
+    } = changes;
     match &report.result {
-        PassResult::Failed(failure) => {
+        PassResult::Failed(failure) if changes.is_empty() => {
             tracing::warn!(%source, request_id, reason = %failure.reason, failures, "pass failed: {}", failure.message);
+        }
+        PassResult::Failed(failure) => {
+            tracing::warn!(%source, request_id, reason = %failure.reason, failures, created, updated, statuses, deleted, "pass failed: {}", failure.message);
         }
         PassResult::Succeeded { pools, skipped, .. } => {
             let skipped = skipped.len();
             if *failed_before || !changes.is_empty() {
-                let Changes {
-                    created,
-                    updated,
-                    statuses,
-                    deleted,
-                } = changes;
                 let how = if *failed_before { " again" } else { "" };
                 tracing::info!(%source, request_id, pools, skipped, created, updated, statuses, deleted, listing_ms, whole_ms, "pass succeeded{how}");
             } else {

@@ -107,6 +107,20 @@ pub struct Report {
     pub interval: Duration,
     /// Until when the cloud asked to wait.
     pub not_before: Option<Timestamp>,
+    /// When the cloud rejected the credentials, where it did.
+    pub rejected: Option<Timestamp>,
+}
+
+impl Report {
+    /// Says what `older`, which is not written and which this one says over, would have said and this one does not.
+    pub fn take_over(&mut self, older: Self) {
+        if self.refresh.is_none() {
+            self.refresh = older.refresh;
+        }
+        if !matches!(self.result, PassResult::Succeeded { .. }) {
+            self.rejected = self.rejected.max(older.rejected);
+        }
+    }
 }
 
 /// The status of a source whose status is `previous`, after `report`, at `now`.
@@ -140,8 +154,8 @@ pub fn status_after(
         PassResult::Failed(failure) => {
             next.last_attempt_time = Some(whole_seconds(report.started));
             next.not_before = not_before(report);
-            if failure.reason.is_rejection() {
-                next.credentials_rejected_time = Some(whole_seconds(report.started));
+            if let Some(at) = report.rejected {
+                next.credentials_rejected_time = Some(whole_seconds(at));
             }
             conditions.push(ConditionState::new(
                 READY,
@@ -169,7 +183,8 @@ pub fn status_after(
             next.last_attempt_time = Some(whole_seconds(report.started));
             next.last_sync_time = Some(whole_seconds(report.started));
             next.not_before = not_before(report);
-            next.credentials_rejected_time = None;
+            // A complete listing may be followed by the rejection of a question about one pool.
+            next.credentials_rejected_time = report.rejected.map(whole_seconds);
             next.fresh_until = fresh_until(report.started, report.interval).map(whole_seconds);
             next.pools = i64::try_from(*pools).ok();
             next.counts = Some(counts.clone());
@@ -266,4 +281,62 @@ fn skipped_pools(skipped: &[Skip]) -> Option<SkippedPools> {
         count: i64::try_from(skipped.len()).unwrap_or(i64::MAX),
         pools: pools.collect(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::modelarts::Reason;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).expect("a time")
+    }
+
+    fn report(result: PassResult, rejected: Option<Timestamp>) -> Report {
+        Report {
+            result,
+            started: at(0),
+            generation: 1,
+            refresh: None,
+            interval: Duration::ZERO,
+            not_before: None,
+            rejected,
+        }
+    }
+
+    fn failed(reason: Reason) -> PassResult {
+        PassResult::Failed(PassFailure::new(reason, String::new()))
+    }
+
+    /// A rejection that is not written yet is not lost with the next failure, and is with a success.
+    #[test]
+    fn a_rejection_is_taken_over_by_a_later_failure() {
+        let succeeded = PassResult::Succeeded {
+            pools: 0,
+            counts: PoolCounts::zero(),
+            skipped: Vec::new(),
+            halt: None,
+        };
+        let rejection = || report(failed(Reason::CredentialsRejected), Some(at(5)));
+        for (result, own, expected) in [
+            (failed(Reason::CloudUnavailable), None, Some(at(5))),
+            (
+                failed(Reason::CredentialsRejected),
+                Some(at(9)),
+                Some(at(9)),
+            ),
+            (succeeded, None, None),
+        ] {
+            let mut later = report(result, own);
+            assert!(later.result.says_over(&rejection().result));
+            later.take_over(rejection());
+            assert_eq!(later.rejected, expected);
+            let stored = ModelArtsPoolSourceStatus {
+                credentials_rejected_time: Some(Time(at(1))),
+                ..ModelArtsPoolSourceStatus::default()
+            };
+            let written = status_after(&later, &stored, at(10));
+            assert_eq!(written.credentials_rejected_time, expected.map(Time));
+        }
+    }
 }

@@ -1,6 +1,8 @@
 //! What each request to the API server goes through, beside kube's own client: dead connections are left
 //! behind, how long the server asks to wait is handed on, and a write says how long it is waited for.
 
+use std::error::Error;
+use std::io::{self, ErrorKind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,6 +21,14 @@ const WRITE_SECONDS: u64 = 3;
 /// A connection that ends this long after a write was sent was ended for its time. Less than that, since two
 /// clocks do not go alike.
 const OUT_OF_TIME: Duration = Duration::from_millis(1_000 * WRITE_SECONDS - 100);
+
+/// What the kernel says where a connection is not made.
+const UNREACHED: [ErrorKind; 4] = [
+    ErrorKind::ConnectionRefused,
+    ErrorKind::HostUnreachable,
+    ErrorKind::NetworkUnreachable,
+    ErrorKind::TimedOut,
+];
 
 type Request = axum::http::Request<Body>;
 type Response = axum::http::Response<Body>;
@@ -103,11 +113,28 @@ async fn send(connections: Arc<Connections>, request: Request) -> Result<Respons
         Ok(answer) => Ok(with_retry_after(answer)),
         // The API server often ends the connection in place of an answer: it and its handler run out of time at
         // the same moment.
-        Err(_) if is_write && sent.elapsed() >= OUT_OF_TIME => Ok(out_of_time()),
+        Err(error) if is_write && sent.elapsed() >= OUT_OF_TIME && !is_unreached(&error) => {
+            Ok(out_of_time())
+        }
         // Or else a message would say it twice.
         Err(kube::Error::Service(error)) => Err(error),
         Err(other) => Err(other.into()),
     }
+}
+
+/// Whether the request has not reached a server. The kernel says of a host that is down that there is no route to it
+/// after 3 s: as long as a server takes to give up.
+fn is_unreached(error: &kube::Error) -> bool {
+    let mut next: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = next {
+        if let Some(io) = error.downcast_ref::<io::Error>()
+            && UNREACHED.contains(&io.kind())
+        {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }
 
 /// A request that the API server gives up in time.
@@ -324,5 +351,26 @@ mod tests {
         let short = Duration::from_millis(200);
         assert!(timeout(short, secrets.get("keys")).await.is_err());
         secrets.get("keys").await.expect("a new connection");
+    }
+
+    /// A host that is down is not taken for a server that gives up: the reason is found in what kube's client says.
+    #[tokio::test]
+    async fn a_connection_that_is_not_made_is_told_from_one_that_ends() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await;
+        let listener = listener.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let url = format!("http://{address}").parse().expect("a URL");
+        let client = Client::try_from(configured(Config::new(url))).expect("a client");
+        let secrets: Api<Secret> = Api::namespaced(client, "ns");
+        let ended = async {
+            let (connection, _) = listener.accept().await.expect("a connection");
+            drop(connection);
+            drop(listener);
+        };
+        let (error, ()) = tokio::join!(secrets.get("keys"), ended);
+        assert!(!is_unreached(&error.expect_err("no answer")));
+        let error = secrets.get("keys").await.expect_err("nobody listens");
+        assert!(is_unreached(&error), "{error:?}");
     }
 }

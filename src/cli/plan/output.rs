@@ -87,6 +87,7 @@ impl<'a> ShownEvent<'a> {
             object,
             news,
             uid: _,
+            at: _,
         } = event;
         Self {
             r#type: if news.warning { "Warning" } else { "Normal" },

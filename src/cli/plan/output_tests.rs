@@ -42,6 +42,7 @@ fn plan(changes: Vec<Change>) -> Plan {
             kind: "ModelArtsPool",
             object: Key::new("ns", "b"),
             uid: "u".into(),
+            at: jiff::Timestamp::UNIX_EPOCH,
             news: News {
                 warning: true,
                 reason: "PhaseChanged",

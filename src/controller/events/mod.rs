@@ -14,6 +14,8 @@ pub(super) use news::{
 };
 pub(super) use publish::publish;
 
+use jiff::Timestamp;
+
 use super::key::Key;
 
 /// An event, and the object that it is about.
@@ -25,6 +27,8 @@ pub struct Event {
     pub object: Key,
     /// Its uid.
     pub uid: Box<str>,
+    /// When it happened.
+    pub at: Timestamp,
     /// What happened.
     pub news: News,
 }

@@ -22,7 +22,7 @@ const MAX_NAME: usize = 253;
 /// Longest `reportingInstance`.
 const MAX_INSTANCE: usize = 128;
 
-/// Publishes `event`, which `instance` (the pod) saw at `now`.
+/// Publishes `event`, which `instance` (the pod) saw, at `now`.
 ///
 /// Each is an object of its own. kube's recorder would count repetitions of a reason into the first
 /// event and keep its text for minutes, though each has another one. How many there are is bounded
@@ -49,13 +49,14 @@ fn object(event: &Event, instance: &str, now: Timestamp) -> KubeEvent {
         kind,
         object,
         uid,
+        at,
         news: News {
             warning,
             reason,
             note,
         },
     } = event;
-    // As client-go names them.
+    // As client-go names them, by the time of publishing: several may have happened at one instant.
     let suffix = format!(".{:x}", now.as_nanosecond());
     let name = truncated(&object.name, MAX_NAME - suffix.len());
     KubeEvent {
@@ -64,7 +65,7 @@ fn object(event: &Event, instance: &str, now: Timestamp) -> KubeEvent {
             name: Some(format!("{}{suffix}", name.trim_end_matches(['.', '-']))),
             ..ObjectMeta::default()
         },
-        event_time: Some(MicroTime(now)),
+        event_time: Some(MicroTime(*at)),
         type_: Some(if *warning { "Warning" } else { "Normal" }.to_owned()),
         reason: Some((*reason).to_owned()),
         action: Some("Mirror".to_owned()),

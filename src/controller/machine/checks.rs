@@ -9,8 +9,24 @@ use super::{Action, Machine, Now};
 use crate::api_server::WriteError;
 use crate::controller::key::Key;
 
+/// Checks that are made at once, like statuses.
+const MAX_CHECKING: usize = 8;
+/// How long a source whose checks fail again and again waits for the next one, at most.
+const MAX_CHECK_WAIT: Duration = Duration::from_secs(30);
+
 impl Machine {
-    pub(super) fn next_check(&mut self) -> Option<Action> {
+    pub(super) fn next_check(&mut self, now: Now) -> Option<Action> {
+        if self.checks.is_empty() || self.writes.is_paused(now.instant) {
+            return None;
+        }
+        let limit = if self.writes.is_bad_time() {
+            1
+        } else {
+            MAX_CHECKING
+        };
+        if self.sources.values().filter(|s| s.checking).count() >= limit {
+            return None;
+        }
         let key = self.checks.pop_first()?;
         let state = self.sources.get_mut(&key)?;
         state.checking = true;
@@ -28,8 +44,9 @@ impl Machine {
         }
     }
 
-    /// A mirror is known not to be there: whoever creates it must have been looked for since.
-    pub(super) fn check_before_creation(&mut self, mirror: &Key) {
+    /// A mirror is known not to be there, or not to be owned: whoever creates it, or takes it back, must have been
+    /// looked for since.
+    pub(super) fn check_before_taking(&mut self, mirror: &Key) {
         let sources = self.sources.iter_mut();
         for (_, state) in sources.filter(|(source, _)| source.namespace == mirror.namespace) {
             let next_check = state.checks_begun + 1;
@@ -54,6 +71,7 @@ impl Machine {
         match result {
             Ok(true) => {
                 state.checked = state.checks_begun;
+                state.checks_failed = 0;
                 self.writes.api_answered(now.instant);
             }
             Ok(false) => {
@@ -66,6 +84,8 @@ impl Machine {
                 return;
             }
             Err(error) => {
+                let wait = Duration::from_secs(1 << state.checks_failed.min(5)).min(MAX_CHECK_WAIT);
+                state.checks_failed = state.checks_failed.saturating_add(1);
                 let error = self.writes.judged(error, now.instant);
                 self.writes.api_failed(&error, now.instant);
                 let failure = write_failure("look whether the source may be written for", &error);
@@ -78,7 +98,7 @@ impl Machine {
                 }
                 for name in waiting {
                     self.take_from(Queue::Unchecked, key, &name);
-                    self.hold(key, &name, now.instant + Duration::from_secs(1));
+                    self.hold(key, &name, now.instant + wait);
                 }
                 return;
             }

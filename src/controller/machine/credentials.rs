@@ -68,18 +68,15 @@ impl Machine {
         if let Some(at) = told
             && changed.is_none_or(|changed| changed <= at)
         {
-            let rejection = match type_ {
-                Some(CredentialsType::Password) => Rejection::User,
-                _ => Rejection::Key,
-            };
             self.keys
-                .reject(print, pause(rejection), now.since(at), now.instant);
+                .reject(print, pause_of(type_), now.since(at), now.instant);
         }
         let own = state.rejected.filter(|(key, _)| *key == print);
         let own = own.and_then(|(_, until)| until.checked_duration_since(now.instant));
-        let wait = self.keys.refused(print, now.instant).max(own);
+        let refused = self.keys.refused(print, now.instant);
+        let wait = refused.max(own);
         if let Some(wait) = wait.filter(|wait| !wait.is_zero()) {
-            return self.wait_for_key(key, wait, now);
+            return self.wait_for_key(key, wait, refused, now);
         }
         pass.key = Some(print);
         // It may have to wait for others, for as long as they take.
@@ -116,7 +113,16 @@ impl Machine {
         now: Now,
     ) {
         self.rest(key, print, pause(rejection), now);
+        self.note_rejection(key, now.wall);
         self.reject_for_all(pass, print, rejection, now);
+    }
+
+    /// The status of a source is to say that the cloud rejected its credentials.
+    fn note_rejection(&mut self, key: &Key, at: Timestamp) {
+        let pass = self.sources.get_mut(key).and_then(SourceState::pass_mut);
+        if let Some(pass) = pass {
+            pass.rejected = Some(at);
+        }
     }
 
     /// A source that has asked with a rejected key does not use it before its next pass would be due, either.
@@ -151,16 +157,17 @@ impl Machine {
         for (source, is_listing, print, wait) in refused {
             if is_listing {
                 self.rest(&source, print, wait, now);
-                self.wait_for_key(&source, wait, now);
+                self.wait_for_key(&source, wait, Some(wait), now);
             } else {
+                self.note_rejection(&source, now.wall);
                 self.give_up_confirmation(&source, now);
             }
         }
     }
 
-    /// Ends a pass that asks nothing, since its key was rejected: for this source, which says so
-    /// already, or for another one.
-    fn wait_for_key(&mut self, key: &Key, wait: Duration, now: Now) {
+    /// Ends a pass that asks nothing for `wait`, since its key was rejected: for this source, which says so
+    /// already, or for another one. `refused` is for how long nobody uses the key.
+    fn wait_for_key(&mut self, key: &Key, wait: Duration, refused: Option<Duration>, now: Now) {
         let wait = wait.as_secs() + 1;
         tracing::debug!(source = %key, "the key was rejected; not asking for another {wait} s");
         let said = |s: &SourceState| REJECTIONS.iter().any(|r| s.source.says(READY, r.as_str()));
@@ -175,6 +182,12 @@ impl Machine {
                 .get(key)
                 .and_then(SourceState::credentials_type);
             let message = rejected_before(type_, wait);
+            // When it was rejected, not now: a later one would have the key, or a good password of the user, rest
+            // for longer in the next process.
+            let since = refused.map(|left| pause_of(type_).saturating_sub(left));
+            if let Some(at) = since.and_then(|since| now.wall.checked_sub(since).ok()) {
+                self.note_rejection(key, at);
+            }
             self.end_pass(key, Some(PassFailure::new(reason, message)), now);
         }
     }
@@ -206,7 +219,7 @@ impl Machine {
                 }
                 Leave::Refused(wait) => {
                     self.listings.remove(index);
-                    self.wait_for_key(&key, wait, now);
+                    self.wait_for_key(&key, wait, Some(wait), now);
                 }
             }
         }
@@ -248,6 +261,14 @@ const fn pause(rejection: Rejection) -> Duration {
         Rejection::Key => REJECTED_KEY_PAUSE,
         Rejection::User => REJECTED_USER_PAUSE,
     }
+}
+
+/// How long rejected credentials of this type are not used.
+const fn pause_of(type_: Option<CredentialsType>) -> Duration {
+    pause(match type_ {
+        Some(CredentialsType::Password) => Rejection::User,
+        _ => Rejection::Key,
+    })
 }
 
 /// What a source says whose credentials are not tried, `wait` seconds before they are.

@@ -12,6 +12,8 @@ use crate::mirror::{Observed, Step};
 
 /// Events that are published at once: they come after mirrors.
 const MAX_PUBLISHING: usize = 4;
+/// Events that wait to be published, where the API server takes them slowly; of more, the oldest are dropped.
+const MAX_WAITING: usize = 1_000;
 
 /// What is new once `order` is accepted for a mirror that is `observed`, whose uid comes first.
 pub(super) fn news_of(
@@ -41,6 +43,13 @@ impl Machine {
         Some(Action::Publish(Box::new(event)))
     }
 
+    pub(super) fn push_event(&mut self, event: Event) {
+        if self.events.len() >= MAX_WAITING {
+            self.events.pop_front();
+        }
+        self.events.push_back(event);
+    }
+
     /// The events that wait to be published; nobody will ask for them one by one any more.
     pub fn take_events(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.events).into()
@@ -56,10 +65,11 @@ impl Machine {
     ) {
         for news in news {
             if self.budget.mirror(mirror, source, now.instant) {
-                self.events.push_back(Event {
+                self.push_event(Event {
                     kind: POOL_KIND,
                     object: mirror.clone(),
                     uid: uid.into(),
+                    at: now.wall,
                     news,
                 });
             }
@@ -85,10 +95,11 @@ impl Machine {
         };
         for news in news {
             if self.budget.source(source, now.instant) {
-                self.events.push_back(Event {
+                self.push_event(Event {
                     kind: SOURCE_KIND,
                     object: source.clone(),
                     uid: uid.clone(),
+                    at: now.wall,
                     news,
                 });
             }

@@ -41,10 +41,13 @@ pub(super) enum Leave {
 }
 
 impl Keys {
-    /// What was rejected, and nothing else.
-    pub(super) fn into_rejected(self) -> Self {
+    /// What was rejected, and what may go on beside it: the good password of a user who had a bad one. What was
+    /// accepted goes alone again.
+    pub(super) fn into_judged(self) -> Self {
+        let accepted = self.accepted.into_keys();
         Self {
             rejected: self.rejected,
+            accepted: accepted.map(|key| (key, false)).collect(),
             ..Self::default()
         }
     }
@@ -246,5 +249,20 @@ mod tests {
         assert_eq!(keys.refused(right, now), refused, "it was not right");
         let later = now + 15 * MINUTE;
         assert_eq!(keys.refused(wrong, later), None);
+    }
+
+    #[test]
+    fn a_good_password_goes_on_beside_a_bad_one_in_the_next_term() {
+        let now = Instant::now();
+        let (wrong, good) = (password(1), password(2));
+        let mut keys = Keys::default();
+        assert_eq!(keys.ask(good, 1, now), Leave::Given);
+        keys.ended(good, 1, Some(true));
+        keys.reject(wrong, 15 * MINUTE, Duration::ZERO, now);
+        let mut keys = keys.into_judged();
+        assert_eq!(keys.refused(wrong, now), Some(15 * MINUTE));
+        // Alone, until it is proven again.
+        assert_eq!(keys.ask(good, 2, now), Leave::Given);
+        assert_eq!(keys.ask(good, 3, now), Leave::Wait);
     }
 }

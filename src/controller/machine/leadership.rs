@@ -2,7 +2,7 @@
 //!
 //! Taking over is a start with warm caches: what a former leader knew counts only as far as it is
 //! stored, in the mirrors and in the status of the sources. So nothing of an own former term is kept but
-//! which keys the cloud has rejected: too many more rejections would lock them.
+//! which keys the cloud has rejected, and accepted: too many more rejections would lock them.
 
 use super::{Machine, Now};
 
@@ -36,7 +36,7 @@ impl Machine {
         self.forget_own(now);
     }
 
-    /// Forgets everything but what the watches have shown, and rejected keys.
+    /// Forgets everything but what the watches have shown, and which keys were rejected or accepted.
     fn forget_own(&mut self, now: Now) {
         let jitter = self.rng.u64(..);
         let mirrors = std::mem::take(&mut self.mirrors).into_seen();
@@ -46,7 +46,7 @@ impl Machine {
             // An answer that was made for a former pass must not be taken for that of a later one.
             pass_ids: self.pass_ids,
             mirrors,
-            keys: std::mem::take(&mut self.keys).into_rejected(),
+            keys: std::mem::take(&mut self.keys).into_judged(),
             ..Self::new(self.limits, jitter)
         };
         let former = std::mem::replace(self, anew);

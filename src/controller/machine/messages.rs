@@ -163,6 +163,8 @@ pub struct WriteTicket {
     pub intent: u64,
     /// Which write.
     pub step: Step,
+    /// The version of the mirror that it was decided from, where that was there.
+    pub version: Option<u64>,
 }
 
 /// What a write needs.

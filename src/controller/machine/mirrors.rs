@@ -9,8 +9,8 @@ use std::time::Instant;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
-use super::Machine;
 use super::state::Claim;
+use super::{Machine, WriteTicket};
 use crate::api::conditions::ConditionState;
 use crate::api_server::WriteError;
 use crate::controller::key::Key;
@@ -272,31 +272,35 @@ impl MirrorState {
         true
     }
 
-    /// Takes in the answer to a write that was made for `intent`.
+    /// Takes in the answer to a write.
     ///
     /// # Errors
     /// The write's own.
     pub(super) fn written(
         &mut self,
-        step: Step,
-        intent: Fingerprint,
+        ticket: &WriteTicket,
         result: Result<Written, WriteError>,
     ) -> Result<(), WriteError> {
         self.busy = false;
         let doubtful = std::mem::take(&mut self.doubtful);
         match result {
             Ok(Written::Deleted) => {
-                if let Some(deleted) = &self.observed {
-                    self.gone_at = self.gone_at.max(deleted.resource_version);
-                    self.removal_unseen = true;
+                match self.observed.as_ref().map(|o| o.resource_version) {
+                    // Made anew by somebody else, which the watch has shown before this answer came.
+                    Some(known) if Some(known) != ticket.version => return Ok(()),
+                    Some(deleted) => {
+                        self.gone_at = self.gone_at.max(deleted);
+                        self.removal_unseen = true;
+                    }
+                    None => {}
                 }
                 self.forget();
                 self.removed = true;
                 Ok(())
             }
             Ok(Written::Stored(observed)) => {
-                let applied = Some((intent, observed.resource_version));
-                match step {
+                let applied = Some((ticket.intent, observed.resource_version));
+                match ticket.step {
                     Step::ReplaceOwner => self.applied.owner = applied,
                     Step::ApplyStatus | Step::PatchStatus => self.applied.status = applied,
                     Step::Create | Step::Apply => self.applied.object = applied,

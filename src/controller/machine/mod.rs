@@ -187,7 +187,7 @@ impl Machine {
         }
         // A write that waits for a check asks for it: checks come after writes.
         self.next_write(now, self.limits.writes)
-            .or_else(|| self.next_check())
+            .or_else(|| self.next_check(now))
             .or_else(|| self.next_listing(now))
             .or_else(|| self.next_confirmation(now))
             .or_else(|| self.next_report(now))

@@ -56,6 +56,7 @@ impl Machine {
             failure: None,
             confirming: Vec::new(),
             retry_after: None,
+            rejected: None,
             request_id: String::new(),
             deadline: now.instant + LISTING_DEADLINE,
         };
@@ -262,6 +263,7 @@ impl Machine {
             refresh: pass.refresh,
             interval,
             not_before: asked.and_then(|wait| now.wall.checked_add(wait).ok()),
+            rejected: pass.rejected,
         };
         self.notices.push(Notice::PassEnded {
             source: key.clone(),

@@ -46,6 +46,7 @@ impl Machine {
             refresh: None,
             interval: Duration::ZERO,
             not_before: None,
+            rejected: None,
         };
         self.add_report(key, report);
     }
@@ -58,9 +59,9 @@ impl Machine {
         let older = std::mem::take(&mut state.reports).into_iter();
         let (over, kept): (Vec<_>, Vec<_>) =
             older.partition(|(_, older)| report.result.says_over(&older.result));
-        let mut answered = over.into_iter().rev();
-        let answered = answered.find_map(|(_, older)| older.refresh);
-        report.refresh = report.refresh.or(answered);
+        for (_, older) in over.into_iter().rev() {
+            report.take_over(older);
+        }
         state.report_count += 1;
         state.reports = kept;
         state.reports.push((state.report_count, report));

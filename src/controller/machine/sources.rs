@@ -11,8 +11,8 @@ use crate::controller::pace::{MAX_BACKOFF, REFRESH_GAP};
 use crate::controller::source::Source;
 use crate::modelarts::{MAX_RETRY_AFTER, Reason};
 
-/// Times in a status are whole seconds.
-const ROUNDED: Duration = Duration::from_secs(1);
+/// By how much the clock of the process that wrote a status may go before this one's.
+const SKEW: Duration = Duration::from_mins(15);
 
 impl Machine {
     pub(super) fn source_seen(&mut self, source: Source, now: Now) {
@@ -106,7 +106,7 @@ impl Machine {
         let left = last.map(|last| wait.saturating_sub(now.since(last.0)));
         let told = status.not_before.as_ref().map(|until| now.until(until.0));
         // No process of the controller waits for longer: somebody else wrote that.
-        let told = told.filter(|wait| *wait <= MAX_RETRY_AFTER + ROUNDED);
+        let told = told.filter(|wait| *wait <= MAX_RETRY_AFTER + SKEW);
         let wait = left.filter(|_| throttled).max(told);
         state.not_before = wait.map(|wait| now.instant + wait);
     }

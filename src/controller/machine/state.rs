@@ -60,6 +60,8 @@ pub(super) struct SourceState {
     pub(super) checks_begun: u64,
     pub(super) checked: u64,
     pub(super) checking: bool,
+    /// Checks in a row that failed.
+    pub(super) checks_failed: u8,
     /// Pools that wait for a check.
     pub(super) unchecked: BTreeSet<Arc<str>>,
     /// The key that was rejected, and until when this source does not use it.
@@ -134,6 +136,8 @@ pub(super) struct Pass {
     pub(super) confirming: Vec<Arc<str>>,
     /// How long the cloud, asked about them, asks to wait.
     pub(super) retry_after: Option<Duration>,
+    /// When the cloud rejected its credentials, where it did.
+    pub(super) rejected: Option<Timestamp>,
     /// What the cloud calls the last request of the listing.
     pub(super) request_id: String,
     /// Past this the loop is stuck.
@@ -222,6 +226,7 @@ impl SourceState {
             checks_begun: 0,
             checked: 0,
             checking: false,
+            checks_failed: 0,
             unchecked: BTreeSet::new(),
             rejected: None,
             rejected_at,
@@ -255,6 +260,16 @@ impl SourceState {
 
     pub(super) fn pass(&self) -> Option<&Pass> {
         match &self.stage {
+            Stage::Idle => None,
+            Stage::ReadingCredentials(pass)
+            | Stage::Waiting(pass)
+            | Stage::Listing(pass)
+            | Stage::Writing(pass) => Some(pass),
+        }
+    }
+
+    pub(super) fn pass_mut(&mut self) -> Option<&mut Pass> {
+        match &mut self.stage {
             Stage::Idle => None,
             Stage::ReadingCredentials(pass)
             | Stage::Waiting(pass)

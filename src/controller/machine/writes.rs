@@ -54,6 +54,11 @@ impl Writes {
         self.answered
     }
 
+    /// Whether calls go one at a time.
+    pub(super) fn is_bad_time(&self) -> bool {
+        self.pause.is_probing() || self.failing.is_probing()
+    }
+
     /// Whether the API server has not answered since it failed.
     pub(super) fn is_probing(&self) -> bool {
         self.pause.is_probing()
@@ -219,7 +224,7 @@ impl Machine {
                 self.enqueue(&source, &name, urgent);
             }
         }
-        let is_bad_time = self.writes.pause.is_probing() || self.writes.failing.is_probing();
+        let is_bad_time = self.writes.is_bad_time();
         let limit = if is_bad_time { 1 } else { limit };
         while let Some((queue, (source, name))) = self.writes.lanes.pop(limit, is_bad_time) {
             if self.take_from(queue, &source, &name)
@@ -268,6 +273,7 @@ impl Machine {
         let mirror = self.mirrors.entry(&key);
         mirror.busy = true;
         claim.news = news_of(&order, claim, mirror.observed.as_deref());
+        let version = mirror.observed.as_ref().map(|o| o.resource_version);
         let conditions = match step {
             Step::ApplyStatus | Step::PatchStatus => mirror.conditions(&order, now.wall),
             _ => Vec::new(),
@@ -287,6 +293,7 @@ impl Machine {
                 mirror: key,
                 intent: order.intent,
                 step,
+                version,
             },
             write,
         ))
@@ -302,15 +309,22 @@ impl Machine {
             source,
             uid,
             mirror: key,
-            intent,
             step,
+            ..
         } = ticket;
         let result = result.map_err(|error| self.writes.judged(error, now.instant));
         let mirror = self.mirrors.entry(key);
-        let error = mirror.written(*step, *intent, result).err();
-        let absent = mirror.observed.is_none();
-        if absent {
-            self.check_before_creation(key);
+        let mut error = mirror.written(ticket, result).err();
+        let observed = mirror.observed.as_deref();
+        // What was in the way of a create is older than what is known to be gone.
+        if error.is_none() && *step == Step::Nothing && observed.is_none() {
+            error = Some(WriteError::Conflict(
+                "its deletion is not seen yet".to_owned(),
+            ));
+        }
+        // Not there, or stripped meanwhile, as orphaning does.
+        if observed.is_none_or(|o| o.controller.as_ref().is_none_or(|c| c.uid != *uid)) {
+            self.check_before_taking(key);
         }
         self.writes.write_answered(key, error.as_ref(), now.instant);
         let Some(state) = self
@@ -400,15 +414,11 @@ impl Machine {
                 self.hold(source, name, now.instant + wait);
                 return;
             }
-            WriteError::Throttled { .. } => {
-                self.fail_writing_passes(None, error, now);
-                // The pause is for all; behind the others, since it may be this one alone that is throttled.
-                self.enqueue(source, name, false);
-                return;
-            }
             WriteError::Forbidden(_) => Duration::from_secs(30),
             WriteError::NamespaceTerminating => Duration::from_secs(5),
-            WriteError::ServerError(_)
+            // It may be this one alone: the pause for all is another matter.
+            WriteError::Throttled { .. }
+            | WriteError::ServerError(_)
             | WriteError::TimedOut(_)
             | WriteError::Conflict(_)
             | WriteError::NotFound(_) => {

@@ -21,6 +21,7 @@ fn pass(source: &Key, started: Timestamp, result: PassResult) -> Notice {
             refresh: None,
             interval,
             not_before: None,
+            rejected: None,
         }),
         listing: Some(interval),
         whole: interval,

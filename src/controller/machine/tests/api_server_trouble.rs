@@ -8,6 +8,7 @@ use super::rig::{Rig, key};
 use super::{MINUTE, SECOND};
 use crate::api::ModelArtsPoolSourceStatus;
 use crate::api_server::WriteError;
+use crate::controller::events::{Event, News};
 use crate::controller::key::Key;
 use crate::controller::machine::{Action, Input, WriteOrder, WriteTicket};
 
@@ -294,4 +295,90 @@ fn statuses_are_written_a_few_at_a_time() {
         assert!(under_way.len() <= 8 && (told.len() >= 22 || retried.count() <= 4));
     }
     assert_eq!(told.len(), 30);
+}
+
+/// A webhook or a flow control that throttles the writes to one mirror.
+#[test]
+fn a_mirror_that_alone_is_throttled_fails_no_other_pass() {
+    let mut rig = two_namespaces();
+    rig.put_pool("bad", "Running");
+    rig.leave_out("t", "bad");
+    rig.reports.clear();
+    let mut tries = 0;
+    for n in 0..20 {
+        let phase = if n % 2 == 0 { "Abnormal" } else { "Running" };
+        rig.put_pool("calm", phase);
+        tries += fail_for(&mut rig, 31 * SECOND, &throttled(), |name| name == "bad");
+    }
+    assert!((10..=60).contains(&tries), "{tries} tries in 10 min");
+    let ready = |name: &str, reason: &str| {
+        let of = rig.reports.iter().filter(|(source, _)| source == name);
+        let said = of.filter_map(|(_, status)| status.condition("Ready"));
+        said.map(|c| c.reason == reason).collect::<Vec<_>>()
+    };
+    let calm = ready("t", "Synced");
+    assert!(
+        calm.len() > 10 && calm.iter().all(|is_so| *is_so),
+        "{calm:?}"
+    );
+    assert!(ready("s", "APIServerThrottled").contains(&true));
+}
+
+/// Each source is looked for before it is written for; the API server answers that with errors.
+#[test]
+fn failing_checks_are_a_few_at_once_and_seldom() {
+    let unreachable = WriteError::Unreachable("no route".to_owned());
+    for (error, at_once) in [(failed(), 8), (unreachable, 8)] {
+        let mut rig = Rig::new();
+        for n in 0..30 {
+            let (source, pool) = (format!("s-{n:02}"), format!("q-{n:02}"));
+            for other in (0..30).filter(|other| *other != n) {
+                rig.leave_out(&source, &format!("q-{other:02}"));
+            }
+            rig.put_pool(&pool, "Running");
+            rig.see_source(&source, &json!({"namespace": format!("ns-{n:02}")}));
+        }
+        let mut begun = 0;
+        for _ in 0..600 {
+            let mut under_way = Vec::new();
+            while let Some(action) = rig.machine.next_action(rig.now) {
+                match action {
+                    Action::Check { key, uid } => under_way.push((key, uid)),
+                    other => assert!(rig.perform(other).is_none(), "unchecked"),
+                }
+            }
+            rig.check_rest();
+            assert!(under_way.len() <= at_once, "{error}: {}", under_way.len());
+            begun += under_way.len();
+            for (key, uid) in under_way {
+                rig.input(Input::Checked(key, uid, Err(error.clone())));
+            }
+            rig.pass_time(SECOND / 10);
+        }
+        assert!((10..=210).contains(&begun), "{error}: {begun} in a minute");
+        rig.run_for(2 * MINUTE);
+        assert_eq!(rig.api.names().len(), 30, "{error}");
+    }
+}
+
+/// Where the API server takes events slowly, those that wait are bounded, and the latest are kept.
+#[test]
+fn events_that_nobody_takes_are_dropped_from_the_oldest() {
+    let mut rig = Rig::new();
+    for n in 0..1_100 {
+        rig.machine.push_event(Event {
+            kind: "ModelArtsPool",
+            object: key(&format!("p-{n:04}")),
+            uid: "u".into(),
+            at: rig.now.wall,
+            news: News {
+                warning: true,
+                reason: "PhaseChanged",
+                note: String::new(),
+            },
+        });
+    }
+    let waiting = rig.machine.take_events();
+    assert_eq!(waiting.len(), 1_000);
+    assert_eq!(waiting[0].object, key("p-0100"));
 }

@@ -2,8 +2,9 @@
 
 use serde_json::json;
 
-use super::SECOND;
 use super::rig::{NAMESPACE, Rig, key, prune, uid};
+use super::{MINUTE, SECOND};
+use crate::api::{API_VERSION, POOL_KIND};
 use crate::api_server::WriteError;
 use crate::controller::machine::{Action, Input};
 use crate::mirror::Step;
@@ -455,4 +456,72 @@ fn what_is_refused_is_not_told_as_restored() {
     }
     assert_eq!(rig.api.get("a").expect("a")["spec"]["type"], "mine");
     assert!(rig.told("a").is_empty(), "{:?}", rig.told("a"));
+}
+
+/// Somebody makes anew what is being deleted, and the watch is faster than the answer.
+#[test]
+fn what_is_made_anew_before_the_answer_of_its_deletion_is_another() {
+    let mut rig = Rig::missing(prune("Delete", "0s", 100), &["a", "b"], 1);
+    let mut deletion = None;
+    for _ in 0..600 {
+        match rig.next_write() {
+            Some(write) if write.0.step == Step::Delete => {
+                deletion = Some(write);
+                break;
+            }
+            Some(write) => {
+                let answer = rig.write(&write);
+                rig.answer(write.0, answer);
+            }
+            None => rig.pass_time(SECOND),
+        }
+    }
+    let deletion = deletion.expect("a deletion");
+    let answer = rig.write(&deletion);
+    let version = rig.api.version();
+    rig.input(Input::MirrorGone(key("a"), version));
+    let strange = json!({"apiVersion": API_VERSION, "kind": POOL_KIND, "spec": {},
+        "metadata": {"namespace": "ns", "name": "a", "uid": "another"}});
+    let strange = rig.api.make("a", strange);
+    rig.input(Input::MirrorSeen(key("a"), Box::new(strange)));
+    rig.answer(deletion.0, answer);
+    // The pool returns, and its name is held.
+    rig.put_pool("a", "Running");
+    rig.writes.clear();
+    rig.run_for(5 * MINUTE);
+    assert!(rig.writes.len() < 20, "{:?}", names(&rig.writes));
+    let skipped = rig.status("s").skipped.clone().expect("skipped pools");
+    assert_eq!(skipped.pools[0].reason, "NameConflict");
+}
+
+/// An orphaning deletion strips a mirror while a write to it is under way.
+#[test]
+fn an_owner_stripped_during_a_write_waits_for_a_check_of_the_source() {
+    let mut rig = Rig::with_pools(&["a"]);
+    rig.edited("a", |m| m["spec"]["type"] = json!("edited"));
+    let repair = rig.next_write().expect("a repair");
+    let orphan = rig
+        .api
+        .edit("a", |m| m["metadata"]["ownerReferences"] = json!([]));
+    rig.input(Input::MirrorSeen(key("a"), Box::new(orphan)));
+    let answer = rig.write(&repair);
+    assert!(answer.is_err(), "another version is there");
+    rig.answer(repair.0, answer);
+    let mut checked = false;
+    for _ in 0..100 {
+        while let Some(action) = rig.machine.next_action(rig.now) {
+            assert!(
+                !matches!(action, Action::Write(..)),
+                "before a check: {action:?}"
+            );
+            if matches!(action, Action::Check { .. }) {
+                checked = true;
+                rig.input(Input::Checked(key("s"), uid("s").into(), Ok(false)));
+            } else {
+                rig.perform(action);
+            }
+        }
+        rig.pass_time(SECOND);
+    }
+    assert!(checked);
 }

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::SECOND;
 use super::rig::{Rig, failure, key, uid, unavailable};
+use super::{MINUTE, SECOND};
 use crate::api_server::WriteError;
 use crate::controller::key::Key;
 use crate::controller::machine::{Action, CredentialsError, Input, Rejection};
@@ -90,6 +90,23 @@ fn a_rejected_password_stops_its_user_for_a_quarter_of_an_hour() {
     assert_eq!(rig.listings, 2, "not for a quarter of an hour");
     rig.run_for(61 * SECOND);
     assert!(rig.listings > 2, "and then again");
+}
+
+/// A source that is not tried for the password of another says when that was rejected, not when it says so: a
+/// password that was put right since is tried after a restart.
+#[test]
+fn a_rejection_is_told_with_its_own_time() {
+    let mut rig = with_a_rejected_password(&[("a", "wrong")]);
+    let rejected = rig.status("a").credentials_rejected_time.clone();
+    rig.pass_time(3 * MINUTE);
+    rig.passwords.insert("b", "right");
+    rig.see_source("b", &json!({}));
+    rig.run();
+    let status = rig.status("b");
+    let ready = status.condition("Ready").expect("Ready");
+    assert_eq!(ready.reason, "CredentialsRejected");
+    assert!(rejected.is_some());
+    assert_eq!(status.credentials_rejected_time, rejected);
 }
 
 #[test]

@@ -246,3 +246,29 @@ fn nothing_is_kept_of_a_name_that_was_refused_and_left() {
     rig.run_for(10 * MINUTE);
     assert!(rig.machine.mirrors.get(&key("a")).is_none());
 }
+
+/// The cloud takes the listing and then rejects the question about one pool: six of those lock the customer's key.
+#[test]
+fn a_rejected_question_about_a_pool_rests_the_key_after_a_restart() {
+    let mut rig = Rig::missing(prune("Delete", "0s", 100), &["a", "b"], 1);
+    rig.show_failure = Some(failure(Reason::CredentialsRejected, None));
+    let halted = |rig: &Rig| {
+        let of = rig.reports.iter().map(|(_, status)| status);
+        of.filter(|s| s.condition("PruneHalted").is_some())
+            .map(|s| s.credentials_rejected_time.clone())
+            .next()
+    };
+    for _ in 0..600 {
+        rig.run();
+        if halted(&rig).is_some() {
+            break;
+        }
+        rig.pass_time(SECOND);
+    }
+    // With the pass that met it, not with the next.
+    assert!(halted(&rig).expect("a halt").is_some());
+    let listings = rig.listings;
+    rig.restart();
+    rig.run_for(299 * SECOND);
+    assert_eq!(rig.listings, listings);
+}
