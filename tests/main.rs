@@ -34,6 +34,7 @@ mod credentials_pod_identity;
 mod docs_are_generated;
 mod docs_are_true;
 mod docs_credentials;
+mod docs_kubectl;
 mod docs_operators;
 mod docs_plan;
 mod docs_simulator;

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
@@ -44,6 +44,18 @@ impl Shell {
 
     /// Runs a script as it stands; what it prints.
     pub fn run(&self, script: &str) -> String {
+        let mut command = self.command(script);
+        run(&mut command).unwrap_or_else(|e| panic!("{script}\n{e}"))
+    }
+
+    /// Starts one command, to be read while it runs. To end it is to end the command itself.
+    pub fn start(&self, command: &str) -> Child {
+        let mut command = self.command(&format!("exec {command}"));
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        command.spawn().expect("a shell")
+    }
+
+    fn command(&self, script: &str) -> Command {
         let directory = self.directory.path();
         let mut command = Command::new("sh");
         command
@@ -52,6 +64,6 @@ impl Shell {
             .env("HOME", directory)
             .env("KUBECONFIG", directory.join("kubeconfig"))
             .env("PATH", &self.path);
-        run(&mut command).unwrap_or_else(|e| panic!("{script}\n{e}"))
+        command
     }
 }
