@@ -108,7 +108,7 @@ async fn each_recipe_prints_what_the_page_shows() {
     let text = read(PAGE);
     let all = recipes(&text);
     assert_eq!(all.len(), blocks(&text, "sh").len());
-    let mut wrong = String::new();
+    let mut wrong = Vec::new();
     for Recipe { command, printed } in &all {
         let seen = if command.contains("--watch") {
             watched(&env, Running(shell.start(command)), lines(printed)).await
@@ -123,11 +123,11 @@ async fn each_recipe_prints_what_the_page_shows() {
             block_in_place(|| shell.run(command))
         };
         if lines(&seen) != lines(printed) {
-            wrong += &format!("{command}prints:\n{seen}and not:\n{printed}\n");
+            wrong.push(format!("{command}prints:\n{seen}and not:\n{printed}"));
         }
     }
     assert!(all.len() > 20, "the page has lost its recipes");
-    assert!(wrong.is_empty(), "{wrong}");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     controller.stop().await;
 }
 

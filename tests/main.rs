@@ -37,6 +37,7 @@ mod docs_credentials;
 mod docs_kubectl;
 mod docs_operators;
 mod docs_plan;
+mod docs_scenarios;
 mod docs_simulator;
 mod edits_are_undone;
 mod endurance;
