@@ -70,3 +70,8 @@ pub const CLOUD_API_VERSION_ANNOTATION: &str = "modelarts.huaweicloud.com/cloud-
 pub const REFRESH_ANNOTATION: &str = "modelarts.huaweicloud.com/refresh-requested-at";
 /// Type of a Secret that may hold credentials, beside `Opaque`.
 pub const CREDENTIALS_SECRET_TYPE: &str = "modelarts.huaweicloud.com/credentials";
+
+/// The blocks of that page are compiled with the tests of the documents.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/consuming.md")]
+struct Consuming;

@@ -10,6 +10,7 @@ pub mod alerts;
 pub mod audit;
 pub mod chart;
 pub mod cluster;
+pub mod compatibility;
 pub mod controller;
 pub mod curl;
 pub mod differences;
