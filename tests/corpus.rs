@@ -119,8 +119,8 @@ fn what_holds_of_any_answer_holds_of_the_corpus_and_its_mutations() {
     }
 }
 
-#[tokio::test]
-async fn mirrors_of_the_corpus_and_its_mutations_are_accepted() {
+/// The pools of the corpus and mutations of them, under names of their own.
+pub(super) fn corpus_pools() -> Vec<String> {
     let mut rng = Rng::with_seed(2);
     let mut wanted = pools();
     for pool in pools() {
@@ -134,7 +134,12 @@ async fn mirrors_of_the_corpus_and_its_mutations_are_accepted() {
     };
     let texts: Vec<String> = wanted.into_iter().enumerate().filter_map(named).collect();
     assert!(texts.len() > 200, "{}", texts.len());
+    texts
+}
 
+#[tokio::test]
+async fn mirrors_of_the_corpus_and_its_mutations_are_accepted() {
+    let texts = corpus_pools();
     let env = Env::with(Scenario::default()).await;
     let put = env.cloud().replace_pools(DEFAULT_WORKSPACE, &texts);
     put.expect("pools");

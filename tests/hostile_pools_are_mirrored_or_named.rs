@@ -16,8 +16,15 @@ use pools::{End, pools};
 /// Bytes of an item that is listed here: those of larger ones take the simulated cloud long.
 const MAX_ITEM: usize = 2 * 1024 * 1024;
 
-#[tokio::test]
-async fn each_is_mirrored_or_named_and_spoils_no_other() {
+/// A cloud that lists all of them.
+pub(super) struct Hostile {
+    pub(super) env: Env,
+    /// Those that have a mirror: what they are, and their ids.
+    pub(super) mirrored: Vec<(&'static str, String)>,
+    skipped: i64,
+}
+
+pub(super) async fn hostile() -> Hostile {
     let (mut items, mut mirrored, mut skipped) = (Vec::new(), Vec::new(), 0);
     for pool in pools() {
         let text = String::from_utf8_lossy(&pool.item).into_owned();
@@ -29,8 +36,6 @@ async fn each_is_mirrored_or_named_and_spoils_no_other() {
         }
         items.push(text);
     }
-    let expected = i64::try_from(mirrored.len()).expect("few");
-    assert!(expected > 100 && skipped > 15, "{expected} {skipped}");
     let body = format!(r#"{{"kind":"PoolList","items":[{}]}}"#, items.join(","));
     let env = Env::with(Scenario::default()).await;
     let listing = Fault {
@@ -39,6 +44,22 @@ async fn each_is_mirrored_or_named_and_spoils_no_other() {
         ..Fault::default()
     };
     env.cloud().add_fault(listing).expect("a listing");
+    Hostile {
+        env,
+        mirrored,
+        skipped,
+    }
+}
+
+#[tokio::test]
+async fn each_is_mirrored_or_named_and_spoils_no_other() {
+    let Hostile {
+        env,
+        mirrored,
+        skipped,
+    } = hostile().await;
+    let expected = i64::try_from(mirrored.len()).expect("few");
+    assert!(expected > 100 && skipped > 15, "{expected} {skipped}");
     env.add_source("hostile", json!({"interval": "5s"})).await;
     let controller = env.start_controller().await;
 

@@ -23,6 +23,7 @@ mod chart_is_sound;
 mod chart_lives_long;
 mod chart_rights_are_bounded;
 mod chart_units;
+mod clients_go;
 mod cluster_binaries;
 mod cluster_processes;
 mod consumers_hold_what_is_known;

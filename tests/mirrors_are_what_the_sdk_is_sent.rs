@@ -75,7 +75,7 @@ fn guarded() -> String {
 }
 
 /// Every fixture, by the workspace that it is put into.
-fn fixtures() -> Vec<(&'static str, Vec<String>)> {
+pub(super) fn fixtures() -> Vec<(&'static str, Vec<String>)> {
     let sample = Scenario::documented_sample().expect("the documented sample");
     let verbatim = sample.pools.iter().map(|placed| placed.pool.to_string());
     let world = Scenario::default_world().expect("the default world");

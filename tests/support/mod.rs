@@ -17,6 +17,7 @@ pub mod differences;
 pub mod env;
 pub mod expected;
 pub mod generated;
+pub mod go;
 pub mod markdown;
 pub mod metrics;
 pub mod node;

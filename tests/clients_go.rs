@@ -1,0 +1,127 @@
+//! The Go types are the definitions, and no object of the API server loses anything on its way through them.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::json;
+
+use super::corpus::corpus_pools;
+use super::hostile_pools_are_mirrored_or_named::{Hostile, hostile};
+use super::mirrors_are_what_the_sdk_is_sent::fixtures;
+use super::support::controller::Controller;
+use super::support::env::Env;
+use super::support::generated::check;
+use super::support::go::{go, program};
+use modelarts_pool_controller::simulator::Scenario;
+
+const TYPES: &str = "clients/go";
+const CONSUMERS: &str = "tests/consumers";
+
+#[tokio::test]
+async fn the_module_passes_its_own_tests() {
+    go(TYPES, &["vet", "./..."]).await;
+    let said = go(TYPES, &["test", "./..."]).await;
+    assert!(said.contains("ok"), "{said}");
+    // What its users have to download: nothing of Kubernetes but the types' own foundation.
+    let direct = "{{if not .Indirect}}{{.Path}}{{end}}";
+    let modules = go(TYPES, &["list", "-m", "-f", direct, "all"]).await;
+    let direct: Vec<&str> = modules.split_whitespace().skip(1).collect();
+    let direct: Vec<_> = direct.iter().filter(|m| m.starts_with("k8s.io/")).collect();
+    assert_eq!(direct, [&"k8s.io/apimachinery"]);
+}
+
+#[tokio::test]
+async fn the_types_are_the_definitions() {
+    go(CONSUMERS, &["vet", "./..."]).await;
+    let said = go(CONSUMERS, &["test", "./types"]).await;
+    assert!(said.contains("ok"), "{said}");
+}
+
+#[tokio::test]
+async fn deep_copies_are_generated() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let at = |name: &str| directory.path().join(name).display().to_string();
+    let generator = at("controller-gen");
+    let package = "sigs.k8s.io/controller-tools/cmd/controller-gen";
+    go(CONSUMERS, &["build", "-o", &generator, package]).await;
+    let into = format!("output:object:dir={}", directory.path().display());
+    let arguments = ["object", "paths=./v1alpha1", &into];
+    program(Path::new(&generator).into(), TYPES, &arguments).await;
+    let generated = fs::read_to_string(at("zz_generated.deepcopy.go")).expect("deep copies");
+    check("clients/go/v1alpha1/zz_generated.deepcopy.go", &generated);
+}
+
+/// Takes all objects of a namespace through the types, and says how many mirrors and sources there were.
+async fn round_trip(env: &Env) -> (usize, usize) {
+    let authority = env.cluster.dir().join("certs/apiserver.crt");
+    let said = go(
+        CONSUMERS,
+        &[
+            "run",
+            "./roundtrip",
+            &format!("-server={}", env.cluster.server()),
+            &format!("-token={}", env.cluster.admin_token()),
+            &format!("-certificate-authority={}", authority.display()),
+            &format!("-namespace={}", env.namespace),
+        ],
+    )
+    .await;
+    let count = |resource: &str| {
+        let line = format!(" {resource} lose nothing");
+        let counts = said.lines().filter_map(|l| l.strip_suffix(&line));
+        counts.map(|n| n.parse::<usize>().expect("a number")).sum()
+    };
+    (count("modelartspools"), count("modelartspoolsources"))
+}
+
+/// Lets the controller write what it has to, and ends it: what is read then stays.
+async fn mirrored(env: &Env, source: &str) -> Controller {
+    let controller = env.start_controller().await;
+    env.synced(source).await;
+    controller
+}
+
+#[tokio::test]
+async fn every_fixture_loses_nothing() {
+    let env = Env::with(Scenario::default()).await;
+    let mut pools = 0;
+    let mut all = fixtures();
+    all.push(("corpus", corpus_pools()));
+    for (workspace, texts) in all {
+        for (index, text) in texts.iter().enumerate() {
+            let pool: serde_json::Value = serde_json::from_str(text).expect("JSON");
+            let id = pool["metadata"]["name"].as_str().map(str::to_owned);
+            let id = id.unwrap_or_else(|| format!("{workspace}-{index}"));
+            env.cloud().put_raw(&id, workspace, text).expect("a pool");
+            pools += 1;
+        }
+    }
+    let whole = json!({"workspaceIds": ["*"], "interval": "24h", "region": "cn-north-4", "labelSelector": "",
+        "statuses": ["failed", "created", "creating"], "suspend": false, "iamEndpoint": "https://iam.example.com",
+        "prune": {"policy": "Retain", "gracePeriod": "0s", "maxPercent": 0}});
+    env.add_source("whole", whole).await;
+    // One whose status says that something is wrong.
+    let secret = json!({"credentials": {"secretRef": {"name": "none"}}, "projectId": "another"});
+    env.add_source("stalled", secret).await;
+    let controller = mirrored(&env, "whole").await;
+    let says = |s: &modelarts_pool_controller::api::ModelArtsPoolSource| {
+        let status = s.status.as_ref();
+        status.is_some_and(|s| s.condition("Stalled").is_some())
+    };
+    env.source_when("stalled", "it is stalled", says).await;
+    controller.stop().await;
+    assert_eq!(round_trip(&env).await, (pools, 2));
+}
+
+#[tokio::test]
+async fn hostile_pools_lose_nothing() {
+    let Hostile {
+        env,
+        mirrored: expected,
+        ..
+    } = hostile().await;
+    env.add_source("hostile", json!({"interval": "24h"})).await;
+    mirrored(&env, "hostile").await.stop().await;
+    // The source says which pools it skips.
+    assert_eq!(round_trip(&env).await, (expected.len(), 1));
+}
