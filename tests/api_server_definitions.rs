@@ -149,7 +149,9 @@ async fn what_fits_no_type_is_healed_and_spoils_nothing() {
         &json!({"spec": {"labelSelector": ""}}),
     )
     .expect("a spec");
-    env.source_when("odd", "it says something", |s| s.status.is_some())
-        .await;
+    env.source_when("odd", "it says something", |s| {
+        s.status.as_ref().is_some_and(|s| s.conditions.is_some())
+    })
+    .await;
     assert_eq!(controller.health.ready(), Ok(()));
 }

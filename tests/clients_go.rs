@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
 use super::corpus::corpus_pools;
@@ -15,6 +16,7 @@ use super::support::go::{go, program};
 use modelarts_pool_controller::simulator::Scenario;
 
 const TYPES: &str = "clients/go";
+const EXAMPLE: &str = "examples/go-lister";
 const CONSUMERS: &str = "tests/consumers";
 
 #[tokio::test]
@@ -46,7 +48,7 @@ async fn deep_copies_are_generated() {
     go(CONSUMERS, &["build", "-o", &generator, package]).await;
     let into = format!("output:object:dir={}", directory.path().display());
     let arguments = ["object", "paths=./v1alpha1", &into];
-    program(Path::new(&generator).into(), TYPES, &arguments).await;
+    program(Path::new(&generator).into(), TYPES, &arguments, &[]).await;
     let generated = fs::read_to_string(at("zz_generated.deepcopy.go")).expect("deep copies");
     check("clients/go/v1alpha1/zz_generated.deepcopy.go", &generated);
 }
@@ -96,7 +98,7 @@ async fn every_fixture_loses_nothing() {
             pools += 1;
         }
     }
-    let whole = json!({"workspaceIds": ["*"], "interval": "24h", "region": "cn-north-4", "labelSelector": "",
+    let whole = json!({"workspaceIds": ["*"], "interval": "5s", "region": "cn-north-4", "labelSelector": "",
         "statuses": ["failed", "created", "creating"], "suspend": false, "iamEndpoint": "https://iam.example.com",
         "prune": {"policy": "Retain", "gracePeriod": "0s", "maxPercent": 0}});
     env.add_source("whole", whole).await;
@@ -120,8 +122,59 @@ async fn hostile_pools_lose_nothing() {
         mirrored: expected,
         ..
     } = hostile().await;
-    env.add_source("hostile", json!({"interval": "24h"})).await;
+    env.add_source("hostile", json!({"interval": "5s"})).await;
     mirrored(&env, "hostile").await.stop().await;
     // The source says which pools it skips.
     assert_eq!(round_trip(&env).await, (expected.len(), 1));
+}
+
+/// What the example prints of the namespace.
+async fn listed(env: &Env) -> Vec<String> {
+    let namespace = format!("-namespace={}", env.namespace);
+    let arguments = ["run", ".", &namespace];
+    let kubeconfig = env.cluster.kubeconfig();
+    let variables = [("KUBECONFIG", kubeconfig.as_path())];
+    let said = program("go".into(), EXAMPLE, &arguments, &variables).await;
+    let lines = said.lines().map(|line| {
+        let (_, line) = line.split_once('/').expect("a namespace");
+        line.replace('\t', " ")
+    });
+    lines.collect()
+}
+
+#[tokio::test]
+async fn the_example_tells_unknown_from_zero_and_old_from_new() {
+    go(EXAMPLE, &["vet", "./..."]).await;
+    let env = Env::with(Scenario::default()).await;
+    let nodes = |count: u32| json!({"available": [{"flavor": "f", "count": count}]});
+    let pools = [
+        ("known", json!({"phase": "Running", "resources": nodes(2)})),
+        ("unknown", json!({"phase": "Abnormal"})),
+        ("zero", json!({"resources": {}})),
+    ];
+    for (id, status) in pools {
+        let pool =
+            json!({"metadata": {"name": id}, "spec": {"type": "Dedicate"}, "status": status});
+        let put = env.cloud().put_raw(id, "0", &pool.to_string());
+        put.expect("a pool");
+    }
+    // Longer than what compiles on a busy machine.
+    env.add_source("s", json!({"interval": "1h"})).await;
+    let controller = env.start_controller().await;
+    env.synced("s").await;
+    controller.stop().await;
+    assert_eq!(
+        listed(&env).await,
+        [
+            "known Ready=True fresh f=2",
+            "unknown Ready=False fresh unknown",
+            "zero Ready=Unknown fresh none",
+        ]
+    );
+    let patch = Patch::Merge(json!({"status": {"freshUntil": "2026-01-01T00:00:00Z"}}));
+    let (sources, params) = (env.sources(), PatchParams::default());
+    let patched = sources.patch_status("s", &params, &patch).await;
+    patched.expect("a status");
+    let stale = listed(&env).await;
+    assert!(stale.iter().all(|l| l.contains(" stale ")), "{stale:?}");
 }

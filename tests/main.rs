@@ -46,6 +46,8 @@ mod edits_are_undone;
 mod endurance;
 mod events_tell_what_happened;
 mod guard_keeps_others_out;
+mod health_is_true;
+mod health_objects;
 mod hostile_pools_are_mirrored_or_named;
 mod hostile_sources_end_well;
 mod incomplete_listings_change_nothing;

@@ -1,7 +1,9 @@
 //! The CRDs, generated from the types of this module.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSON;
 use kube::CustomResourceExt;
+use serde_json::json;
 
 use super::{ModelArtsPool, ModelArtsPoolSource};
 
@@ -15,9 +17,23 @@ pub fn all() -> [(&'static str, CustomResourceDefinition); 2] {
         ),
         (
             "modelarts.huaweicloud.com_modelartspoolsources.yaml",
-            ModelArtsPoolSource::crd(),
+            with_unobserved_status(ModelArtsPoolSource::crd()),
         ),
     ]
+}
+
+/// The same, with a status from the beginning that belongs to no generation: an object without any passes for one
+/// that is as it should be, to all that read kstatus, before the controller has seen it.
+fn with_unobserved_status(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
+    for version in &mut crd.spec.versions {
+        let schema = version.schema.as_mut();
+        let schema = schema.and_then(|s| s.open_api_v3_schema.as_mut());
+        let properties = schema.and_then(|s| s.properties.as_mut());
+        if let Some(status) = properties.and_then(|p| p.get_mut("status")) {
+            status.default = Some(JSON(json!({"observedGeneration": -1})));
+        }
+    }
+    crd
 }
 
 /// Both CRDs as one YAML stream.

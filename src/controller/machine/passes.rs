@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::state::{Claim, Pass, SourceState, Stage};
 use super::{Action, ListingError, Machine, Notice, Now};
-use crate::api::{ModelArtsPoolSourceStatus, PoolCounts};
+use crate::api::PoolCounts;
 use crate::api_server::WriteError;
 use crate::controller::fetch::Listing;
 use crate::controller::key::Key;
@@ -66,7 +66,8 @@ impl Machine {
         }
         self.running += 1;
         state.stage = Stage::ReadingCredentials(pass);
-        let first = state.source.status == ModelArtsPoolSourceStatus::default();
+        let said = state.source.status.conditions.as_ref();
+        let first = said.is_none_or(Vec::is_empty);
         if first && state.reports.is_empty() {
             self.report_first_pass(key, now);
         }
