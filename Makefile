@@ -41,7 +41,7 @@ lint: ## check format, lints, doc links, licences of dependencies, and scripts
 	@for script in tests/cluster/*.sh tests/image/*.sh tests/helm/*.sh tests/prometheus/*.sh tests/sdk/*.sh; do echo "sh -n $$script"; sh -n "$$script" || exit 1; done
 	@for script in .ci/run tests/node/*.sh; do echo "bash -n $$script"; bash -n "$$script" || exit 1; done
 
-generate: ## write anew what is generated: crds/, CRDs and README of the chart, docs/{api,errors,flags,metrics}.md
+generate: ## write anew what is generated: crds/, CRDs and README of the chart, docs/{api,errors,flags,metrics}.md, deep copies of clients/go, objects of examples/argocd
 	GENERATE=1 $(CARGO) test --locked --lib --test it -- generated its_crds_are_ours
 
 soak: ## run for long under churn, faults and restarts, and see that what is held stays flat (SOAK_SECONDS=3600)
