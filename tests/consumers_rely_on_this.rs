@@ -1,7 +1,6 @@
 //! What docs/consuming.md promises to those who build on the mirrors, where no other test shows it.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use futures::StreamExt as _;
 use jiff::Timestamp;
@@ -13,6 +12,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::support::env::{Env, PATIENCE, says};
+use super::support::go::go;
 use super::support::markdown::{blocks, code, read};
 use super::support::policy::Policy;
 use super::support::prometheus::promtool;
@@ -267,7 +267,7 @@ async fn each_language_tells_unknown_from_zero() {
         assert_eq!(in_cel(&env, name).await, nodes, "{name}");
     }
     policy.delete(&env).await;
-    go_says(&env, &shell, &expected).await;
+    go_says(&shell, &expected).await;
 
     // Old data is unknown in Rust also where nobody was there to say so.
     let day_ago = Timestamp::now() - jiff::SignedDuration::from_hours(24);
@@ -360,6 +360,52 @@ fn every_reason_of_a_mirror_says_what_to_do() {
 }
 
 /// What the page's block in Go says of the mirrors.
-async fn go_says(env: &Env, shell: &Shell, expected: &[(&str, Option<i64>)]) {
-    let _ = (env, shell, expected, Duration::ZERO);
+async fn go_says(shell: &Shell, expected: &[(&str, Option<i64>)]) {
+    let page = read(PAGE);
+    let [block] = blocks(&page, "go")[..] else {
+        panic!("one block of Go")
+    };
+    let around = r#"
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"github.com/modelarts-pool-controller/modelarts-pool-controller/clients/go/v1alpha1"
+)
+
+func main() {
+	var said struct {
+		Pools  v1alpha1.ModelArtsPoolList
+		Source v1alpha1.ModelArtsPoolSource
+	}
+	if err := json.NewDecoder(os.Stdin).Decode(&said); err != nil {
+		panic(err)
+	}
+	for i := range said.Pools.Items {
+		fmt.Println(said.Pools.Items[i].Name+":", nodes(&said.Pools.Items[i], &said.Source))
+	}
+}
+"#;
+    let (program, main) = ("consuming.go", "consuming_main.go");
+    for (file, text) in [(program, block), (main, around)] {
+        std::fs::write(shell.directory().join(file), text).expect("a file");
+    }
+    let [program, main] = [program, main].map(|f| shell.directory().join(f).display().to_string());
+    let binary = shell.directory().join("consuming").display().to_string();
+    go(
+        "tests/consumers",
+        &["build", "-o", &binary, &program, &main],
+    )
+    .await;
+    let said = shell.run(
+        r#"{ printf '{"Pools":'; kubectl get modelartspools --output=json; printf ',"Source":'
+        kubectl get modelartspoolsource s --output=json; printf '}'; } | ./consuming"#,
+    );
+    for (name, nodes) in expected {
+        let nodes = nodes.map_or("unknown: ".to_owned(), |n| format!("{n} nodes\n"));
+        assert!(said.contains(&format!("{name}: {nodes}")), "{name}: {said}");
+    }
 }

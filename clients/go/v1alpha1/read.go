@@ -1,6 +1,7 @@
 package v1alpha1
 
 import (
+	"fmt"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -101,6 +102,69 @@ func (in *ModelArtsPool) AvailableByFlavor() (nodes map[string]int64, known bool
 	return nodes, true
 }
 
+// UnknownError says why the nodes of a pool are not known. Unknown is never 0: keep what was known last.
+type UnknownError struct {
+	// Why, for people.
+	Why string
+}
+
+func (e *UnknownError) Error() string {
+	return e.Why
+}
+
+// KnownAvailableNodes returns how many nodes of the pool work, of one flavor or, with "", of all, as far as they can
+// be counted on now; else an [UnknownError]. The source is the one that [ModelArtsPool.SourceName] names, or nil where
+// that is not there. A pool that is confirmed gone has 0.
+func (in *ModelArtsPool) KnownAvailableNodes(flavor string, source *ModelArtsPoolSource, now time.Time) (int64, error) {
+	synced := in.FindCondition(ConditionSynced)
+	switch {
+	case synced == nil:
+		return 0, &UnknownError{"it has no status yet"}
+	case synced.Status != metav1.ConditionTrue:
+		return 0, &UnknownError{"it is not synced: " + synced.Reason}
+	case source == nil:
+		return 0, &UnknownError{"its source is not there"}
+	// The condition alone does not tell: where no replica runs, nobody is left to set it to False.
+	case !source.IsFresh(now):
+		return 0, &UnknownError{fmt.Sprintf("source %s is not fresh", source.Name)}
+	}
+	if listed := in.FindCondition(ConditionListed); listed != nil && listed.Status != metav1.ConditionTrue {
+		if listed.Reason == "Gone" {
+			return 0, nil
+		}
+		return 0, &UnknownError{"the cloud's list does not hold it"}
+	}
+	nodes, known := in.AvailableNodes()
+	if flavor != "" {
+		nodes, known = in.availableOf(flavor)
+	}
+	if !known {
+		return 0, &UnknownError{"the cloud does not say"}
+	}
+	return nodes, nil
+}
+
+func (in *ModelArtsPool) availableOf(flavor string) (nodes int64, known bool) {
+	resources := in.Status.Resources
+	if resources == nil || resources.Available == nil {
+		return 0, false
+	}
+	for _, entry := range resources.Available {
+		// One without a flavor may be of this one.
+		if entry.Flavor == nil {
+			return 0, false
+		}
+		if *entry.Flavor != flavor {
+			continue
+		}
+		if entry.Count == nil {
+			return 0, false
+		}
+		nodes += *entry.Count
+	}
+	return nodes, true
+}
+
 // FindCondition returns the condition of this type, or nil.
 func (in *ModelArtsPoolSource) FindCondition(conditionType string) *metav1.Condition {
 	if in.Status == nil {
@@ -118,7 +182,7 @@ func (in *ModelArtsPoolSource) Ready() metav1.ConditionStatus {
 // IsFresh tells whether the mirrors of the source may be called fresh at this time. It is right also where the
 // controller is dead, which the condition Synced of a mirror can't be.
 func (in *ModelArtsPoolSource) IsFresh(now time.Time) bool {
-	return in.Status != nil && in.Status.FreshUntil != nil && now.Before(in.Status.FreshUntil.Time)
+	return in.Status != nil && in.Status.FreshUntil != nil && !now.After(in.Status.FreshUntil.Time)
 }
 
 func find(conditions []metav1.Condition, conditionType string) *metav1.Condition {

@@ -58,7 +58,55 @@ func TestFreshness(t *testing.T) {
 		t.Error("nothing is known")
 	}
 	source.Status = &ModelArtsPoolSourceStatus{FreshUntil: &metav1.Time{Time: until}}
-	if !source.IsFresh(until.Add(-time.Second)) || source.IsFresh(until) {
+	if !source.IsFresh(until) || source.IsFresh(until.Add(time.Second)) {
 		t.Error(source.Status.FreshUntil)
+	}
+}
+
+func TestKnownAvailableNodes(t *testing.T) {
+	until := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	source := &ModelArtsPoolSource{Status: &ModelArtsPoolSourceStatus{FreshUntil: &metav1.Time{Time: until}}}
+	conditions := func(synced, listed string) string {
+		status := func(reason, good string) string {
+			if reason == good {
+				return "True"
+			}
+			return "False"
+		}
+		return fmt.Sprintf(`"conditions":[{"type":"Synced","status":%q,"reason":%q},{"type":"Listed","status":%q,"reason":%q}]`,
+			status(synced, "Synced"), synced, status(listed, "Listed"), listed)
+	}
+	two := `"counts":{"available":2},"resources":{"available":[{"flavor":"a","count":1},{"flavor":"b","count":1}]},`
+	for _, c := range []struct {
+		status   string
+		source   *ModelArtsPoolSource
+		now      time.Time
+		all, one string
+	}{
+		{two + conditions("Synced", "Listed"), source, until, "2", "1"},
+		{two + conditions("Synced", "Listed"), source, until.Add(time.Second), "unknown", "unknown"},
+		{two + conditions("Synced", "Listed"), nil, until, "unknown", "unknown"},
+		{two + conditions("Synced", "Listed"), &ModelArtsPoolSource{}, until, "unknown", "unknown"},
+		{two + conditions("ListFailed", "Listed"), source, until, "unknown", "unknown"},
+		{two + conditions("Synced", "Missing"), source, until, "unknown", "unknown"},
+		{`"counts":{"available":0},` + conditions("Synced", "Gone"), source, until, "0", "0"},
+		{`"resources":{"available":[{"flavor":"a"}]},` + conditions("Synced", "Listed"), source, until, "unknown", "unknown"},
+		{`"resources":{"available":[{"flavor":"a","count":1},{"count":1}]},` + conditions("Synced", "Listed"), source, until, "unknown", "unknown"},
+		{`"resources":{"available":[]},"counts":{"available":0},` + conditions("Synced", "Listed"), source, until, "0", "0"},
+		{`"phase":"Running"`, source, until, "unknown", "unknown"},
+	} {
+		p := pool(t, "{"+c.status+"}")
+		for flavor, expected := range map[string]string{"": c.all, "a": c.one} {
+			got := "unknown"
+			nodes, err := p.KnownAvailableNodes(flavor, c.source, c.now)
+			if err == nil {
+				got = fmt.Sprint(nodes)
+			} else if err.Error() == "" {
+				t.Errorf("%s: no reason", c.status)
+			}
+			if got != expected {
+				t.Errorf("%s of %q: %s, expected %s", c.status, flavor, got, expected)
+			}
+		}
 	}
 }
