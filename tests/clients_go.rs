@@ -12,7 +12,7 @@ use super::mirrors_are_what_the_sdk_is_sent::fixtures;
 use super::support::controller::Controller;
 use super::support::env::Env;
 use super::support::generated::check;
-use super::support::go::{go, program};
+use super::support::go::{UNCACHED, go, program};
 use modelarts_pool_controller::simulator::Scenario;
 
 const TYPES: &str = "clients/go";
@@ -35,7 +35,7 @@ async fn the_module_passes_its_own_tests() {
 #[tokio::test]
 async fn the_types_are_the_definitions() {
     go(CONSUMERS, &["vet", "./..."]).await;
-    let said = go(CONSUMERS, &["test", "./types"]).await;
+    let said = go(CONSUMERS, &["test", UNCACHED, "./types"]).await;
     assert!(said.contains("ok"), "{said}");
 }
 

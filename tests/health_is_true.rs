@@ -6,14 +6,14 @@ use std::process::Output;
 use serde_json::json;
 
 use super::support::env::{Env, source_condition};
-use super::support::go::go;
+use super::support::go::{UNCACHED, go};
 use super::support::markdown::{blocks, read, root};
 use super::support::shell::Shell;
 use modelarts_pool_controller::simulator::DEFAULT_PROJECT_ID;
 
 #[tokio::test]
 async fn kstatus_and_argo_cd_say_what_the_tables_say() {
-    let said = go("tests/consumers", &["test", "./health"]).await;
+    let said = go("tests/consumers", &["test", UNCACHED, "./health"]).await;
     assert!(said.contains("ok"), "{said}");
 }
 

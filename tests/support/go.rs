@@ -7,6 +7,9 @@ use tokio::sync::Mutex;
 
 use super::markdown::root;
 
+/// For tests that read files beside their module: Go does not see that those have changed.
+pub const UNCACHED: &str = "-count=1";
+
 /// Go in a module of the repository; what it prints. One at a time: each uses all cores.
 pub async fn go(module: &str, arguments: &[&str]) -> String {
     program("go".into(), module, arguments, &[]).await
