@@ -57,6 +57,10 @@ fn steady(value: &mut Value, env: &Env) {
             *text = text
                 .replace(&env.endpoint(), "https://modelarts.example.com")
                 .replace(&env.namespace, "modelarts");
+            // The tests number their refreshes together.
+            if text.starts_with("refresh-") {
+                "refresh-0".clone_into(text);
+            }
             // The id of the cloud's request.
             if let Some(at) = text.find("request id ") {
                 let end = text[at + 11..].find([')', ',', ';', ' ']);

@@ -17,9 +17,13 @@ pub(crate) fn check(file: &str, text: &str) {
         fs::write(&path, text).expect("a writable file");
     }
     let written = fs::read_to_string(&path).unwrap_or_default();
+    let differences = similar::TextDiff::from_lines(&*written, text)
+        .unified_diff()
+        .context_radius(1)
+        .to_string();
     assert!(
         written == text,
-        "{file} differs from the code: run make generate"
+        "{file} differs from the code: run make generate\n{differences}"
     );
 }
 

@@ -103,6 +103,8 @@ func (in *ModelArtsPool) AvailableByFlavor() (nodes map[string]int64, known bool
 }
 
 // UnknownError says why the nodes of a pool are not known. Unknown is never 0: keep what was known last.
+//
+// +kubebuilder:object:generate=false
 type UnknownError struct {
 	// Why, for people.
 	Why string
