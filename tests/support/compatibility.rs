@@ -87,7 +87,7 @@ fn schemas(path: &str, old: &Value, new: &Value, found: &mut Vec<String>) {
         found.push(format!(
             "{}: {what}",
             if path.is_empty() { "." } else { path }
-        ))
+        ));
     };
     for field in MEANING {
         // A rule on the form of a text may go.
