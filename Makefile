@@ -6,7 +6,7 @@ SHELL = /bin/sh
 .DEFAULT_GOAL := help
 # More than there are cores: most tests wait, for a pass or for the API server.
 export RUST_TEST_THREADS ?= 8
-.PHONY: help demo test search lint generate soak fuzz bench image e2e
+.PHONY: help demo test search lint generate soak fuzz bench instructions image e2e
 
 help: ## show this
 	@echo "modelarts-pool-controller mirrors the resource pools of Huawei Cloud ModelArts into Kubernetes."
@@ -38,7 +38,7 @@ lint: ## check format, lints, doc links, licences of dependencies, and scripts
 	@if command -v cargo-deny >/dev/null 2>&1; \
 	then echo "$(CARGO) deny check bans licenses sources"; $(CARGO) deny --locked check bans licenses sources; \
 	else echo "skipped: cargo deny (cargo install cargo-deny --locked)"; fi
-	@for script in tests/cluster/*.sh tests/image/*.sh tests/helm/*.sh tests/prometheus/*.sh tests/sdk/*.sh; do echo "sh -n $$script"; sh -n "$$script" || exit 1; done
+	@for script in tests/cluster/*.sh tests/image/*.sh tests/helm/*.sh tests/prometheus/*.sh tests/sdk/*.sh benches/*.sh; do echo "sh -n $$script"; sh -n "$$script" || exit 1; done
 	@for script in .ci/run tests/node/*.sh; do echo "bash -n $$script"; bash -n "$$script" || exit 1; done
 
 generate: ## write anew what is generated: crds/, CRDs and README of the chart, docs/{api,errors,flags,metrics}.md, deep copies of clients/go, objects of examples/argocd
@@ -57,6 +57,9 @@ fuzz: ## look for an answer of the cloud that breaks a promise, with cargo-fuzz 
 
 bench: ## measure what the mirror costs, beside the API server's own limit (POOLS=1000)
 	$(CARGO) bench --locked --bench scale
+
+instructions: ## compare the instructions that the core takes for one pool with the baseline, under valgrind (BASELINE=1 writes it)
+	@CARGO=$(CARGO) benches/instructions.sh
 
 # The archive is loaded with `podman load`, `skopeo copy oci-archive:...` or `ctr images import`.
 image: ## build the image into target/image/modelarts-pool-controller.oci.tar, an SBOM beside it; prints its name last
