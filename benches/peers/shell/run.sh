@@ -1,0 +1,3 @@
+#!/bin/sh
+set -eu
+exec bash "$(dirname "$0")/mirror.sh"
