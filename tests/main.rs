@@ -16,6 +16,7 @@ mod api_server_outages;
 mod api_server_refusals;
 mod api_server_watches;
 mod api_server_webhooks;
+mod benchmark_peers;
 mod chart_grants_what_is_needed;
 mod chart_is_documented;
 mod chart_is_installed;
