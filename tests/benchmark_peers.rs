@@ -4,13 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
+use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
 use kube::api::{ListParams, ObjectMeta, PostParams};
 use modelarts_pool_controller::api::{ModelArtsPool, ModelArtsPoolSource};
-use modelarts_pool_controller::simulator::{
-    DEFAULT_PROJECT_ID, Generate, Scenario,
-};
-use k8s_openapi::api::core::v1::Namespace;
+use modelarts_pool_controller::simulator::{DEFAULT_PROJECT_ID, Generate, Scenario};
 use serde_json::{Value, json};
 
 use super::support::cluster::{Cluster, run};
@@ -58,7 +56,13 @@ async fn mirrors(pools: &Api<ModelArtsPool>) -> Vec<Value> {
 
 fn stable(pool: &ModelArtsPool) -> Value {
     let mut pool = serde_json::to_value(pool).expect("JSON");
-    for varying in ["uid", "resourceVersion", "creationTimestamp", "managedFields", "namespace"] {
+    for varying in [
+        "uid",
+        "resourceVersion",
+        "creationTimestamp",
+        "managedFields",
+        "namespace",
+    ] {
         let metadata = pool["metadata"].as_object_mut().expect("metadata");
         metadata.remove(varying);
     }
@@ -114,15 +118,24 @@ async fn mirrors_as_the_controller(name: &'static str) {
     // Beside the controller's, under the same names.
     let namespace = format!("{}-{name}", env.namespace);
     let object = Namespace {
-        metadata: ObjectMeta { name: Some(namespace.clone()), ..ObjectMeta::default() },
+        metadata: ObjectMeta {
+            name: Some(namespace.clone()),
+            ..ObjectMeta::default()
+        },
         ..Namespace::default()
     };
     let namespaces: Api<Namespace> = Api::all(env.client.clone());
-    namespaces.create(&PostParams::default(), &object).await.expect("a namespace");
+    namespaces
+        .create(&PostParams::default(), &object)
+        .await
+        .expect("a namespace");
     let sources: Api<ModelArtsPoolSource> = Api::namespaced(env.client.clone(), &namespace);
     let mut copy = ModelArtsPoolSource::new("s", source.spec);
     copy.metadata.namespace = Some(namespace.clone());
-    sources.create(&PostParams::default(), &copy).await.expect("a source");
+    sources
+        .create(&PostParams::default(), &copy)
+        .await
+        .expect("a source");
     let pools: Api<ModelArtsPool> = Api::namespaced(env.client.clone(), &namespace);
     let _peer = Peer::start(env.cluster, name, &namespace, &env.endpoint());
     until("the same objects", &pools, |now| now == expected).await;
@@ -131,7 +144,10 @@ async fn mirrors_as_the_controller(name: &'static str) {
     let edit = kube::api::Patch::Merge(json!({"spec": {"type": "Edited"}}));
     pools.patch(&ids[0], &params, &edit).await.expect("an edit");
     // An edit and its repair make another generation.
-    until("the edit is undone", &pools, |now| now[0]["spec"] == expected[0]["spec"]).await;
+    until("the edit is undone", &pools, |now| {
+        now[0]["spec"] == expected[0]["spec"]
+    })
+    .await;
     env.cloud().delete_pool(&ids[1]).expect("a pool");
     until("its mirror goes", &pools, |now| now.len() == POOLS - 1).await;
 }

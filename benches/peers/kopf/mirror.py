@@ -96,10 +96,13 @@ async def reconcile(name):
 
 
 async def apply(call, name, body):
-    return await call(
+    # The client's own reading of an answer knows no 201 of a patch, and makes it None.
+    answer = await call(
         GROUP, VERSION, NAMESPACE, KIND, name, body, field_manager="peer-kopf", force=True,
-        _content_type="application/apply-patch+yaml",
+        _content_type="application/apply-patch+yaml", _preload_content=False,
     )
+    answer.raise_for_status()
+    return await answer.json()
 
 
 def differs(object, now):
