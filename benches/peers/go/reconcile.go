@@ -34,9 +34,9 @@ func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	exists := err == nil
 	if wanted == nil {
 		if exists {
-			err = client.IgnoreNotFound(r.client.Delete(ctx, present))
+			err = r.client.Delete(ctx, present)
 		}
-		return ctrl.Result{}, err
+		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	if !exists || differs(wanted.object, present) {
 		// The answer is written into what is sent.
