@@ -38,7 +38,7 @@ lint: ## check format, lints, doc links, licences of dependencies, and scripts
 	@if command -v cargo-deny >/dev/null 2>&1; \
 	then echo "$(CARGO) deny check bans licenses sources"; $(CARGO) deny --locked check bans licenses sources; \
 	else echo "skipped: cargo deny (cargo install cargo-deny --locked)"; fi
-	@for script in tests/cluster/*.sh tests/image/*.sh tests/helm/*.sh tests/prometheus/*.sh tests/sdk/*.sh benches/*.sh; do echo "sh -n $$script"; sh -n "$$script" || exit 1; done
+	@for script in tests/cluster/*.sh tests/image/*.sh tests/helm/*.sh tests/prometheus/*.sh tests/sdk/*.sh benches/*.sh benches/peers/*/*.sh; do echo "sh -n $$script"; sh -n "$$script" || exit 1; done
 	@for script in .ci/run tests/node/*.sh; do echo "bash -n $$script"; bash -n "$$script" || exit 1; done
 
 generate: ## write anew what is generated: crds/, CRDs and README of the chart, docs/{api,errors,flags,metrics}.md, deep copies of clients/go, objects of examples/argocd

@@ -86,9 +86,10 @@ async fn until(what: &str, pools: &Api<ModelArtsPool>, mut is_so: impl FnMut(&[V
     }
 }
 
+#[allow(clippy::print_stderr, reason = "what was not tried is said aloud")]
 async fn mirrors_as_the_controller(name: &'static str) {
-    let build: PathBuf = Path::new(PEERS).join(name).join("build.sh");
-    let built = tokio::task::spawn_blocking(move || run(&mut Command::new(build))).await;
+    let script: PathBuf = Path::new(PEERS).join(name).join("build.sh");
+    let built = tokio::task::spawn_blocking(move || run(&mut Command::new(script))).await;
     if let Err(missing) = built.expect("no panic") {
         // What a bare machine lacks is no fault of the peer.
         assert!(missing.contains(" is missing;"), "{missing}");

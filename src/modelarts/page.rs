@@ -129,9 +129,7 @@ impl PageReader {
             match (string, byte) {
                 (InString::Yes, b'"') => string = InString::No,
                 (InString::Yes, b'\\') => string = InString::Escaped,
-                (InString::Yes, _) => {}
-                (InString::Escaped, _) => string = InString::Yes,
-                (InString::No, b'"') => string = InString::Yes,
+                (InString::Escaped, _) | (InString::No, b'"') => string = InString::Yes,
                 (InString::No, b'{' | b'[') => depth += 1,
                 (InString::No, b'}' | b']') => {
                     depth -= 1;
@@ -140,7 +138,7 @@ impl PageReader {
                         break;
                     }
                 }
-                (InString::No, _) => {}
+                (InString::Yes | InString::No, _) => {}
             }
         }
         (self.depth, self.string) = (depth, string);
