@@ -13,7 +13,7 @@ use super::support::controller::Controller;
 use super::support::env::Env;
 use super::support::generated::check;
 use super::support::go::{UNCACHED, go, program};
-use modelarts_pool_controller::simulator::Scenario;
+use modelarts_pool_controller::simulator::{Change, Scenario};
 
 const TYPES: &str = "clients/go";
 const EXAMPLE: &str = "examples/go-lister";
@@ -148,6 +148,7 @@ async fn the_example_tells_unknown_from_zero_and_old_from_new() {
     let env = Env::with(Scenario::default()).await;
     let nodes = |count: u32| json!({"available": [{"flavor": "f", "count": count}]});
     let pools = [
+        ("away", json!({"phase": "Running", "resources": nodes(1)})),
         ("known", json!({"phase": "Running", "resources": nodes(2)})),
         ("unknown", json!({"phase": "Abnormal"})),
         ("zero", json!({"resources": {}})),
@@ -162,10 +163,15 @@ async fn the_example_tells_unknown_from_zero_and_old_from_new() {
     env.add_source("s", json!({"interval": "1h"})).await;
     let controller = env.start_controller().await;
     env.synced("s").await;
+    let hidden = env.cloud().change_pool("away", &Change::Hide);
+    hidden.expect("a pool");
+    env.refresh("s").await;
     controller.stop().await;
     assert_eq!(
         listed(&env).await,
         [
+            // Ready until it has been missing for the grace period.
+            "away Ready=True missing f=1",
             "known Ready=True fresh f=2",
             "unknown Ready=False fresh unknown",
             "zero Ready=Unknown fresh none",

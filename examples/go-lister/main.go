@@ -86,11 +86,20 @@ func line(pool *v1alpha1.ModelArtsPool, source *v1alpha1.ModelArtsPoolSource, no
 			capacity = "none"
 		}
 	}
-	age := "fresh"
-	if source == nil || !source.IsFresh(now) {
-		age = "stale"
+	return fmt.Sprintf("%s/%s\tReady=%s\t%s\t%s", pool.Namespace, pool.Name, pool.Ready(), age(pool, source, now), capacity)
+}
+
+// age says whether what a pool shows is what the cloud said lately.
+func age(pool *v1alpha1.ModelArtsPool, source *v1alpha1.ModelArtsPoolSource, now time.Time) string {
+	synced, listed := pool.FindCondition(v1alpha1.ConditionSynced), pool.FindCondition(v1alpha1.ConditionListed)
+	switch {
+	case source == nil || !source.IsFresh(now) || synced == nil || synced.Status != metav1.ConditionTrue:
+		return "stale"
+	case listed != nil && listed.Status != metav1.ConditionTrue:
+		// Missing or Gone.
+		return strings.ToLower(listed.Reason)
 	}
-	return fmt.Sprintf("%s/%s\tReady=%s\t%s\t%s", pool.Namespace, pool.Name, pool.Ready(), age, capacity)
+	return "fresh"
 }
 
 // follow prints a line for each change after a version. A program that runs for long uses a manager's cache instead,

@@ -1,6 +1,7 @@
 //! What a quota should be. Pure.
 
 use jiff::{SignedDuration, Timestamp};
+use modelarts_pool_controller::api::conditions::LISTED;
 use modelarts_pool_controller::api::{ModelArtsPool, ModelArtsPoolSource};
 
 use crate::rules::Rule;
@@ -34,6 +35,9 @@ pub fn decide(rule: &Rule, known: &Known<'_>, now: Timestamp) -> Decision {
     if known.vanished.is_some_and(|at| now < at + LINGER) {
         return Decision::Hold("a mirror has just vanished".to_owned());
     }
+    if let Some(why) = not_whole(rule, known) {
+        return Decision::Hold(why);
+    }
     let mut nodes = 0_i64;
     let mut counted = 0;
     for pool in &known.pools {
@@ -52,6 +56,38 @@ pub fn decide(rule: &Rule, known: &Known<'_>, now: Timestamp) -> Decision {
         return Decision::Hold("there is no pool, and its source is not fresh".to_owned());
     }
     Decision::Set(nodes.saturating_mul(rule.units_per_node.into()))
+}
+
+/// Why a pool may be missing among the mirrors, though the cloud has it.
+fn not_whole(rule: &Rule, known: &Known<'_>) -> Option<String> {
+    let names = || known.pools.iter().filter_map(|p| p.metadata.name.as_ref());
+    if let Some(ids) = &rule.pools
+        && ids.iter().all(|id| names().any(|name| name == id))
+    {
+        return None;
+    }
+    let status = known.source?.status.as_ref()?;
+    let is_listed =
+        |pool: &&&ModelArtsPool| pool.condition(LISTED).is_some_and(|c| c.status == "True");
+    let seen = i64::try_from(known.pools.iter().filter(is_listed).count()).unwrap_or(i64::MAX);
+    // A mirror that somebody deleted is made anew, and one that is being made has no conditions yet.
+    if let Some(pools) = status.pools.filter(|pools| seen < *pools) {
+        return Some(format!(
+            "{seen} of the {pools} pools of its source are seen"
+        ));
+    }
+    let skipped = status.skipped.as_ref()?;
+    // A pool that another source has is that one's to count. Ten are named at most.
+    let elsewhere = |reason: &str| reason == "NameConflict";
+    let unnamed = i64::try_from(skipped.pools.len()).is_ok_and(|named| named < skipped.count);
+    let mut counts = skipped.pools.iter().filter(|p| !elsewhere(&p.reason));
+    let of_rule = |id: &String| rule.pools.as_ref().is_none_or(|ids| ids.contains(id));
+    let pool = counts.find(|p| of_rule(&p.id));
+    match pool {
+        Some(pool) => Some(format!("pool {} is not mirrored: {}", pool.id, pool.reason)),
+        None if unnamed => Some("some pools are not mirrored".to_owned()),
+        None => None,
+    }
 }
 
 /// Whether a source that shows no pool has lately seen that there is none.
@@ -150,6 +186,63 @@ mod tests {
             decided(&rule("  pools: [a]\n"), &[known, not_told], 1),
             Decision::Set(2)
         );
+    }
+
+    fn decided_with(rule: &Rule, status: Value, pools: &[ModelArtsPool]) -> Decision {
+        let mut source = source();
+        let mut whole = json!({"freshUntil": at(100)});
+        let fields = status.as_object().expect("fields").clone();
+        whole.as_object_mut().expect("fields").extend(fields);
+        source.status = serde_json::from_value(whole).expect("a status");
+        let known = Known {
+            source: Some(&source),
+            pools: pools.iter().collect(),
+            vanished: None,
+        };
+        decide(rule, &known, at(1))
+    }
+
+    #[test]
+    fn a_pool_without_a_mirror_holds_what_it_counts_for() {
+        let a = [pool("a", "Dedicate", 2)];
+        let decided = |more: &str, status| decided_with(&rule(more), status, &a);
+        let holds =
+            |d: Decision, word: &str| matches!(d, Decision::Hold(why) if why.contains(word));
+        // Deleted by somebody before this program began to watch, and not yet made anew.
+        assert_eq!(decided("", json!({"pools": 1})), Decision::Set(2));
+        assert!(holds(decided("", json!({"pools": 2})), "1 of the 2"));
+        assert_eq!(
+            decided("  pools: [a]\n", json!({"pools": 2})),
+            Decision::Set(2)
+        );
+        assert!(holds(
+            decided("  pools: [a, b]\n", json!({"pools": 2})),
+            "1 of the 2"
+        ));
+        assert_eq!(
+            decided("  pools: [a, b]\n", json!({"pools": 1})),
+            Decision::Set(2)
+        );
+        // Refused by somebody's policy.
+        let skipped = |reason: &str, count: i64| json!({"pools": 1, "skipped": {"count": count, "pools": [{"id": "b", "reason": reason, "message": ""}]}});
+        assert!(holds(
+            decided("", skipped("Refused", 1)),
+            "b is not mirrored: Refused"
+        ));
+        assert!(holds(
+            decided("  pools: [a, b]\n", skipped("Refused", 1)),
+            "b is not"
+        ));
+        assert_eq!(
+            decided("  pools: [a, c]\n", skipped("Refused", 1)),
+            Decision::Set(2)
+        );
+        assert!(holds(
+            decided("  pools: [a, c]\n", skipped("Refused", 2)),
+            "some pools"
+        ));
+        // Another source of the namespace has it.
+        assert_eq!(decided("", skipped("NameConflict", 1)), Decision::Set(2));
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub const NAME: &str = "capacity-quota";
 pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 /// Annotation on a quota, only while its value is held: why.
 const HELD: &str = "capacity-quota.example.com/held";
+
 /// What came of it.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -41,7 +42,7 @@ pub async fn resource_quota(
     let annotations = now.as_ref().and_then(|q| q.metadata.annotations.as_ref());
     let held = annotations.and_then(|a| a.get(HELD)).map(String::as_str);
     let (wanted, why) = match decision {
-        Decision::Set(units) => (units.to_string(), None),
+        Decision::Set(units) => (quantity(*units), None),
         Decision::Hold(why) => match &value {
             Some(value) => (value.clone(), Some(why.as_str())),
             None => {
@@ -98,7 +99,7 @@ pub async fn cluster_queue(
     let annotations = queue.metadata.annotations.as_ref();
     let held = annotations.and_then(|a| a.get(HELD)).map(String::as_str);
     let (wanted, why) = match decision {
-        Decision::Set(units) => (json!(units.to_string()), None),
+        Decision::Set(units) => (json!(quantity(*units)), None),
         Decision::Hold(why) => (value.clone(), Some(why.as_str())),
     };
     if same_quantity(value, &wanted) && held == why {
@@ -144,7 +145,18 @@ fn nominal_quota<'a>(queue: &'a Value, target: &QueueTarget) -> Option<(String, 
     None
 }
 
-/// Whether two quantities are the same integer, as a string or as a number. Others are written anew.
+/// A number as the API server writes a quantity: it makes `1k` of `1000`, which would look like another value for ever.
+fn quantity(units: i64) -> String {
+    let (mut number, mut suffixes) = (units, ["", "k", "M", "G", "T", "P", "E"].iter());
+    let mut suffix = suffixes.next();
+    while number != 0 && number % 1000 == 0 {
+        number /= 1000;
+        suffix = suffixes.next();
+    }
+    format!("{number}{}", suffix.unwrap_or(&""))
+}
+
+/// Whether two quantities are written alike, as a string or as a number. Others are written anew.
 fn same_quantity(a: &Value, b: &Value) -> bool {
     let text = |v: &Value| v.as_str().map_or_else(|| v.to_string(), str::to_owned);
     text(a) == text(b)
@@ -153,6 +165,21 @@ fn same_quantity(a: &Value, b: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_are_written_as_the_api_server_does() {
+        for (units, expected) in [
+            (0, "0"),
+            (8, "8"),
+            (1_000, "1k"),
+            (1_024, "1024"),
+            (1_500, "1500"),
+            (24_000_000, "24M"),
+            (i64::MAX, "9223372036854775807"),
+        ] {
+            assert_eq!(quantity(units), expected);
+        }
+    }
 
     #[test]
     fn a_nominal_quota_is_found_where_it_stands() {
