@@ -55,8 +55,12 @@ fuzz: ## look for an answer of the cloud that breaks a promise, with cargo-fuzz 
 	$(FUZZ) listing target/fuzz/listing fuzz/corpus/listing -- -max_total_time=$${FUZZ_SECONDS:-60}
 	$(FUZZ) mirror target/fuzz/mirror fuzz/corpus/mirror -- -max_total_time=$${FUZZ_SECONDS:-60}
 
-bench: ## measure what the mirror costs, beside the API server's own limit (POOLS=1000)
-	$(CARGO) bench --locked --bench scale
+# The whole takes an hour and more on two cores; results are kept as they come.
+BENCH ?= --growth 50000 --more
+
+bench: ## measure what the mirror costs, beside its peers and the limit (BENCH="--sizes 10,100 --repetitions 1", or --help)
+	@controller=$$(CARGO=$(CARGO) tests/image/binary.sh) && BENCH_COMMAND='make bench$(if $(filter file,$(origin BENCH)),, BENCH="$(BENCH)")' \
+		$(CARGO) bench --locked --quiet --bench scale --profile instructions -- --controller "$$controller" $(BENCH)
 
 instructions: ## compare the instructions that the core takes for one pool with the baseline, under valgrind (BASELINE=1 writes it)
 	@CARGO=$(CARGO) benches/instructions.sh

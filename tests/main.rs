@@ -17,6 +17,7 @@ mod api_server_refusals;
 mod api_server_watches;
 mod api_server_webhooks;
 mod benchmark_peers;
+mod benchmarks_are_generated;
 mod chart_grants_what_is_needed;
 mod chart_is_documented;
 mod chart_is_installed;

@@ -33,11 +33,7 @@ created=$(date -u -d "@$epoch" +%Y-%m-%dT%H:%M:%SZ)
 name=localhost/modelarts-pool-controller:$version
 
 say "1/4 building the static binary (the first time some minutes)"
-# A target is named so that the flag is not for build scripts, too, and a directory of its own keeps it from
-# building all of target/release anew.
-RUSTFLAGS="-C target-feature=+crt-static" ${CARGO:-cargo} build --locked --release --bin modelarts-pool-controller \
-    --target "$triple" --target-dir "$out/build" >&2
-binary=$out/build/$triple/release/modelarts-pool-controller
+binary=$(tests/image/binary.sh)
 
 say "2/4 building the image with $tool"
 rm -rf "$out/context" "$out/storage"
