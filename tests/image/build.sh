@@ -70,10 +70,11 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/modelarts-pool-controller/cyclonedx-$cyclo
     say "building cargo-cyclonedx $cyclonedx: once"
     ${CARGO:-cargo} install --quiet --locked --root "$cache" --version $cyclonedx cargo-cyclonedx >&2
 }
-# It writes beside Cargo.toml and nowhere else.
+# It writes beside each Cargo.toml of the workspace and nowhere else.
 SOURCE_DATE_EPOCH=$epoch "$cache/bin/cargo-cyclonedx" cyclonedx --quiet --format json --spec-version 1.5 --target "$triple" \
     --override-filename modelarts-pool-controller.cdx >&2
 mv modelarts-pool-controller.cdx.json "$out/"
+rm -f examples/*/modelarts-pool-controller.cdx.json
 
 say "4/4 checking"
 python3 tests/image/check.py "$archive" "$out/modelarts-pool-controller.cdx.json" >&2
